@@ -1,0 +1,145 @@
+//! jemalloc, by `tikv-jemallocator`: the reference backend.
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::ffi::CStr;
+use std::ptr::null_mut;
+use std::sync::OnceLock;
+
+use tikv_jemalloc_ctl::{epoch, raw};
+use tikv_jemallocator::Jemalloc as Inner;
+
+use super::{Backend, BackendStats, Collect, Collected};
+
+/// jemalloc. It gives back the free pages of all threads, and knows its active and dirty pages.
+///
+/// # Examples
+///
+/// ```
+/// use bursar_alloc::{AccountingAllocator, Jemalloc};
+///
+/// #[global_allocator]
+/// static ALLOCATOR: AccountingAllocator<Jemalloc> = AccountingAllocator::new(Jemalloc);
+///
+/// fn main() {
+///     assert!(bursar_alloc::is_installed());
+/// }
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Jemalloc;
+
+// SAFETY: every call is forwarded as it is to an allocator that keeps the contract.
+unsafe impl GlobalAlloc for Jemalloc {
+    #[inline(always)]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise is the callee's condition.
+        unsafe { Inner.alloc(layout) }
+    }
+
+    #[inline(always)]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise is the callee's condition.
+        unsafe { Inner.alloc_zeroed(layout) }
+    }
+
+    #[inline(always)]
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is the callee's condition.
+        unsafe { Inner.dealloc(ptr, layout) }
+    }
+
+    #[inline(always)]
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise is the callee's condition.
+        unsafe { Inner.realloc(ptr, layout, new_size) }
+    }
+}
+
+// SAFETY: `GlobalAlloc` above forwards all four calls.
+unsafe impl Backend for Jemalloc {
+    const NAME: &'static str = "jemalloc";
+
+    fn stats() -> BackendStats {
+        Mibs::get().map_or_else(BackendStats::default, Mibs::read)
+    }
+
+    fn collect(how: Collect) -> Collected {
+        // The calling thread's cache first: what it holds back keeps pages active.
+        let flushed = void_control(c"thread.tcache.flush");
+        let given_back = void_control(match how {
+            Collect::Decay => c"arena.4096.decay",
+            Collect::Purge => c"arena.4096.purge",
+        });
+        if flushed && given_back {
+            Collected::Done
+        } else {
+            Collected::Unsupported
+        }
+    }
+}
+
+/// Calls a control that neither reads nor writes a value. 4096 stands for all arenas.
+fn void_control(name: &CStr) -> bool {
+    // SAFETY: the name ends in a zero byte, and null pointers say that no value goes either way.
+    let status =
+        unsafe { tikv_jemalloc_sys::mallctl(name.as_ptr(), null_mut(), null_mut(), null_mut(), 0) };
+    status == 0
+}
+
+/// Management ids of the figures, looked up once. Figures summed over all arenas by index 4096.
+#[derive(Debug)]
+struct Mibs {
+    page_bytes: u64,
+    active_pages: [usize; 4],
+    dirty_pages: [usize; 4],
+    muzzy_pages: [usize; 4],
+    /// Known only where jemalloc was built with statistics.
+    retained: Option<[usize; 4]>,
+}
+
+impl Mibs {
+    /// `None` if this jemalloc does not know the names.
+    fn get() -> Option<&'static Self> {
+        static MIBS: OnceLock<Option<Mibs>> = OnceLock::new();
+        MIBS.get_or_init(Self::look_up).as_ref()
+    }
+
+    fn look_up() -> Option<Self> {
+        // SAFETY: jemalloc documents `arenas.page` as a size_t.
+        let page_bytes = unsafe { raw::read::<usize>(b"arenas.page\0") }.ok()?;
+        Some(Self {
+            page_bytes: page_bytes as u64,
+            active_pages: mib(b"stats.arenas.4096.pactive\0")?,
+            dirty_pages: mib(b"stats.arenas.4096.pdirty\0")?,
+            muzzy_pages: mib(b"stats.arenas.4096.pmuzzy\0")?,
+            retained: mib(b"stats.arenas.4096.retained\0"),
+        })
+    }
+
+    fn read(&self) -> BackendStats {
+        // jemalloc's figures stand still until its epoch is moved on.
+        if epoch::advance().is_err() {
+            return BackendStats::default();
+        }
+        let pages = |mib| Some(read_size(mib)? * self.page_bytes);
+        BackendStats {
+            active_bytes: pages(&self.active_pages),
+            dirty_bytes: pages(&self.dirty_pages)
+                .zip(pages(&self.muzzy_pages))
+                .map(|(dirty, muzzy)| dirty + muzzy),
+            retained_bytes: self.retained.as_ref().and_then(read_size),
+        }
+    }
+}
+
+fn mib(name: &[u8]) -> Option<[usize; 4]> {
+    let mut mib = [0; 4];
+    raw::name_to_mib(name, &mut mib).ok()?;
+    Some(mib)
+}
+
+fn read_size(mib: &[usize; 4]) -> Option<u64> {
+    // SAFETY: each id in `Mibs` is of a figure that jemalloc documents as a size_t.
+    unsafe { raw::read_mib::<usize>(mib) }
+        .ok()
+        .map(|value| value as u64)
+}

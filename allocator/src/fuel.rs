@@ -1,0 +1,185 @@
+//! The budget's cheap check: an allowance that a thread counts down as it allocates, refuelled
+//! from a global headroom. When the headroom is gone, a flag is set and a thread is woken.
+//!
+//! The invariant, with `sum` taken over all shards:
+//!
+//! > live bytes <= sum at the last scan + volume drawn since that scan began + outstanding
+//! > allowances + one block in flight a thread
+//!
+//! A scan reads the headroom, then sums, then adds the difference to the room it found, so draws
+//! made while it summed are kept. Frees are credited at the next scan.
+
+use std::thread::Thread;
+
+use crate::primitive::{AtomicBool, AtomicCell, AtomicI64, CachePadded, Ordering};
+
+/// A thread's first allowance, and its allowance while the headroom is gone.
+pub(crate) const MIN_ALLOWANCE_BYTES: i64 = 4 << 10;
+/// The largest allowance while no budget is watched.
+const UNWATCHED_ALLOWANCE_BYTES: i64 = 64 << 10;
+/// The largest allowance of all.
+const MAX_ALLOWANCE_BYTES: i64 = 256 << 10;
+/// An allowance is at most this part of the headroom, so that it tightens near a watermark.
+const HEADROOM_PER_ALLOWANCE: i64 = 16;
+/// Half of the range, so that no draw or scan can overflow it.
+const UNLIMITED: i64 = i64::MAX / 2;
+
+/// The headroom, and whom to wake when it is gone.
+#[derive(Debug)]
+pub(crate) struct Fuel {
+    /// Bytes that may be drawn before the next watermark. Negative once it is passed.
+    headroom: CachePadded<AtomicI64>,
+    /// Largest allowance for one thread.
+    allowance_cap: AtomicI64,
+    /// The headroom ran out, and nobody has taken notice yet.
+    pending: AtomicBool,
+    /// The thread to wake. Its handle is leaked, so that a late wake is never a use after free;
+    /// one word, so that reading it never locks.
+    waiter: AtomicCell<Option<&'static Thread>>,
+}
+
+impl Fuel {
+    pub(crate) const fn new() -> Self {
+        Self {
+            headroom: CachePadded::new(AtomicI64::new(UNLIMITED)),
+            allowance_cap: AtomicI64::new(UNWATCHED_ALLOWANCE_BYTES),
+            pending: AtomicBool::new(false),
+            waiter: AtomicCell::new(None),
+        }
+    }
+
+    /// The allowance to draw for a thread whose last one was `last` bytes: they begin small and
+    /// double, up to the cap and to a small part of the headroom.
+    pub(crate) fn next_allowance(&self, last: i64) -> i64 {
+        let by_headroom = self.headroom.load(Ordering::Relaxed) / HEADROOM_PER_ALLOWANCE;
+        let cap = self.allowance_cap.load(Ordering::Relaxed).min(by_headroom);
+        last.saturating_mul(2).min(cap).max(MIN_ALLOWANCE_BYTES)
+    }
+
+    /// Takes `bytes` out of the headroom. If none is left, raises the flag and wakes the waiter,
+    /// unless the flag was up already.
+    pub(crate) fn draw(&self, bytes: i64) {
+        let before = self.headroom.fetch_sub(bytes, Ordering::Relaxed);
+        if before <= bytes && !self.pending.load(Ordering::Relaxed) {
+            self.raise();
+        }
+    }
+
+    #[cold]
+    fn raise(&self) {
+        // Release: pairs with the acquire in `take_pending`; the scan that follows it sees at
+        // least this draw. Only the thread that raises the flag wakes.
+        if self.pending.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        // `unpark` is one of the few calls that std permits inside a global allocator.
+        if let Some(waiter) = self.waiter.load() {
+            waiter.unpark();
+        }
+    }
+
+    /// Puts back what a thread did not use.
+    pub(crate) fn give_back(&self, bytes: i64) {
+        self.headroom.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether the headroom has run out since this was last called.
+    pub(crate) fn take_pending(&self) -> bool {
+        // Acquire: pairs with the release in `raise`. A swap before the scan, so that a draw
+        // after it raises the flag anew.
+        self.pending.swap(false, Ordering::AcqRel)
+    }
+
+    /// The headroom at the beginning of a scan.
+    pub(crate) fn begin_scan(&self) -> i64 {
+        self.headroom.load(Ordering::Acquire)
+    }
+
+    /// Sets the headroom to `room_bytes` less what was drawn since the scan began. Scans are
+    /// serialised by their caller.
+    pub(crate) fn finish_scan(&self, begun_at: i64, room_bytes: u64) {
+        let room = i64::try_from(room_bytes)
+            .unwrap_or(UNLIMITED)
+            .min(UNLIMITED);
+        self.headroom
+            .fetch_add(room.wrapping_sub(begun_at), Ordering::AcqRel);
+    }
+
+    /// Names the thread to wake, and scales allowances to the budget.
+    pub(crate) fn set_waiter(&self, waiter: &'static Thread, budget_bytes: u64) {
+        let cap = i64::try_from(budget_bytes / 1024).unwrap_or(MAX_ALLOWANCE_BYTES);
+        let cap = cap.clamp(MIN_ALLOWANCE_BYTES, MAX_ALLOWANCE_BYTES);
+        self.allowance_cap.store(cap, Ordering::Relaxed);
+        self.waiter.store(Some(waiter));
+    }
+
+    /// Watches no budget from now on.
+    pub(crate) fn clear_waiter(&self) {
+        self.waiter.store(None);
+        self.allowance_cap
+            .store(UNWATCHED_ALLOWANCE_BYTES, Ordering::Relaxed);
+        self.finish_scan(self.begin_scan(), UNLIMITED as u64);
+        self.pending.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fuel_with_headroom(bytes: u64) -> Fuel {
+        let fuel = Fuel::new();
+        fuel.finish_scan(fuel.begin_scan(), bytes);
+        fuel
+    }
+
+    #[test]
+    fn the_draw_that_empties_the_headroom_raises_the_flag_once() {
+        let fuel = fuel_with_headroom(1000);
+        fuel.draw(999);
+        assert!(!fuel.take_pending());
+        fuel.draw(1);
+        assert!(fuel.take_pending());
+        assert!(!fuel.take_pending());
+        fuel.draw(1);
+        assert!(
+            fuel.take_pending(),
+            "each draw past the headroom raises it anew"
+        );
+    }
+
+    #[test]
+    fn draws_made_while_a_scan_sums_are_kept() {
+        let fuel = fuel_with_headroom(1000);
+        let begun_at = fuel.begin_scan();
+        fuel.draw(300);
+        fuel.finish_scan(begun_at, 5000);
+        assert_eq!(fuel.begin_scan(), 4700);
+    }
+
+    #[test]
+    fn allowances_double_up_to_the_cap_and_shrink_near_the_watermark() {
+        let fuel = Fuel::new();
+        let mut allowance = 0;
+        for _ in 0..10 {
+            allowance = fuel.next_allowance(allowance);
+        }
+        assert_eq!(allowance, UNWATCHED_ALLOWANCE_BYTES);
+
+        let fuel = fuel_with_headroom(16 * 10_000);
+        assert_eq!(fuel.next_allowance(allowance), 10_000);
+        fuel.draw(1 << 20);
+        assert_eq!(fuel.next_allowance(allowance), MIN_ALLOWANCE_BYTES);
+    }
+
+    #[test]
+    fn the_waiter_is_read_without_a_lock() {
+        assert!(AtomicCell::<Option<&'static Thread>>::is_lock_free());
+    }
+
+    #[test]
+    fn a_room_past_the_range_is_as_good_as_unlimited() {
+        let fuel = fuel_with_headroom(u64::MAX);
+        assert_eq!(fuel.begin_scan(), UNLIMITED);
+    }
+}

@@ -1,0 +1,86 @@
+//! The thread's current tag: [`TagGuard`], [`Tag::enter`] and [`Tag::scope`].
+
+use std::marker::PhantomData;
+
+use crate::tag::Tag;
+use crate::thread;
+
+/// While it lives, what its thread allocates is charged to the tag that was entered.
+///
+/// Not `Send`: it speaks of the thread it was made on. Held across an `.await` it would charge
+/// other tasks' bytes to this tag, so a future that does so is not `Send`; wrap the future by
+/// [`TagExt::tagged`](crate::TagExt::tagged) in its place.
+///
+/// Guards dropped out of order each put back the tag they found; a guard that is leaked leaves
+/// its tag entered.
+///
+/// ```compile_fail
+/// use bursar_alloc::Tag;
+///
+/// static IMAGES: Tag = Tag::new("images");
+///
+/// fn assert_send(_: impl Send) {}
+/// assert_send(async {
+///     let _guard = IMAGES.enter();
+///     std::future::ready(()).await;
+/// });
+/// ```
+#[derive(Debug)]
+#[must_use = "the tag is left as soon as the guard is dropped"]
+pub struct TagGuard {
+    outer_tag: u8,
+    _of_one_thread: PhantomData<*mut ()>,
+}
+
+impl Tag {
+    /// Enters the tag on this thread until the guard is dropped.
+    ///
+    /// Costs a few loads and stores on the thread's own memory; the first use of a tag in a
+    /// process takes a lock to number it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bursar_alloc::Tag;
+    ///
+    /// static SESSIONS: Tag = Tag::new("sessions");
+    ///
+    /// let sessions: Vec<u64> = {
+    ///     let _guard = SESSIONS.enter();
+    ///     Vec::with_capacity(1000)
+    /// };
+    /// # drop(sessions);
+    /// ```
+    #[inline]
+    pub fn enter(&'static self) -> TagGuard {
+        TagGuard {
+            outer_tag: thread::replace_tag(self.number()),
+            _of_one_thread: PhantomData,
+        }
+    }
+
+    /// Runs `f` with the tag entered.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bursar_alloc::Tag;
+    ///
+    /// static REPORTS: Tag = Tag::new("reports");
+    ///
+    /// let report = REPORTS.scope(|| format!("{} rows", 3));
+    /// assert_eq!(report, "3 rows");
+    /// ```
+    #[inline]
+    pub fn scope<T>(&'static self, f: impl FnOnce() -> T) -> T {
+        let _guard = self.enter();
+        f()
+    }
+}
+
+impl Drop for TagGuard {
+    #[inline]
+    fn drop(&mut self) {
+        thread::replace_tag(self.outer_tag);
+    }
+}

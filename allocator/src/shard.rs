@@ -1,0 +1,182 @@
+//! One counter table a thread: claimed without a lock, written by its owner alone, released at
+//! thread exit and never folded into another.
+
+use crate::primitive::{AtomicU8, AtomicU64, Ordering};
+
+/// What one thread allocated and freed under one tag, in requested bytes and in blocks.
+///
+/// All four only grow. Live figures are the differences of sums over all shards: a block may be
+/// charged in one shard and uncharged in another, so one shard's difference may well be negative
+/// and means nothing by itself.
+#[derive(Debug)]
+pub(crate) struct TagCounters {
+    allocated_bytes: AtomicU64,
+    freed_bytes: AtomicU64,
+    allocated_blocks: AtomicU64,
+    freed_blocks: AtomicU64,
+}
+
+/// The four figures of [`TagCounters`], read or summed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct TagSums {
+    pub(crate) allocated_bytes: u64,
+    pub(crate) freed_bytes: u64,
+    pub(crate) allocated_blocks: u64,
+    pub(crate) freed_blocks: u64,
+}
+
+impl TagSums {
+    /// Bytes not yet freed. A sum taken while threads allocate can see a free whose allocation
+    /// it missed: that is clamped at zero.
+    pub(crate) fn live_bytes(&self) -> u64 {
+        clamped_difference(self.allocated_bytes, self.freed_bytes)
+    }
+
+    /// Blocks not yet freed, clamped as [`TagSums::live_bytes`].
+    pub(crate) fn live_blocks(&self) -> u64 {
+        clamped_difference(self.allocated_blocks, self.freed_blocks)
+    }
+
+    pub(crate) fn add(&mut self, other: &TagSums) {
+        self.allocated_bytes = self.allocated_bytes.wrapping_add(other.allocated_bytes);
+        self.freed_bytes = self.freed_bytes.wrapping_add(other.freed_bytes);
+        self.allocated_blocks = self.allocated_blocks.wrapping_add(other.allocated_blocks);
+        self.freed_blocks = self.freed_blocks.wrapping_add(other.freed_blocks);
+    }
+}
+
+fn clamped_difference(grown: u64, shrunk: u64) -> u64 {
+    // The sums wrap together after 2^64 bytes; their difference does not.
+    u64::try_from(grown.wrapping_sub(shrunk) as i64).unwrap_or(0)
+}
+
+impl TagCounters {
+    const fn new() -> Self {
+        Self {
+            allocated_bytes: AtomicU64::new(0),
+            freed_bytes: AtomicU64::new(0),
+            allocated_blocks: AtomicU64::new(0),
+            freed_blocks: AtomicU64::new(0),
+        }
+    }
+
+    fn add(&self, change: &TagSums, add: impl Fn(&AtomicU64, u64)) {
+        add(&self.allocated_bytes, change.allocated_bytes);
+        add(&self.allocated_blocks, change.allocated_blocks);
+        add(&self.freed_bytes, change.freed_bytes);
+        add(&self.freed_blocks, change.freed_blocks);
+    }
+
+    pub(crate) fn read(&self) -> TagSums {
+        // What was freed is read before what was allocated: of two reads around an allocation
+        // and its free by one thread, the sum then errs towards live, not below zero.
+        let freed_bytes = self.freed_bytes.load(Ordering::Relaxed);
+        let freed_blocks = self.freed_blocks.load(Ordering::Relaxed);
+        TagSums {
+            allocated_bytes: self.allocated_bytes.load(Ordering::Relaxed),
+            freed_bytes,
+            allocated_blocks: self.allocated_blocks.load(Ordering::Relaxed),
+            freed_blocks,
+        }
+    }
+}
+
+/// Adds with a plain load and store: right only where one thread writes the counter.
+#[inline(always)]
+fn add_owned(counter: &AtomicU64, amount: u64) {
+    counter.store(
+        counter.load(Ordering::Relaxed).wrapping_add(amount),
+        Ordering::Relaxed,
+    );
+}
+
+/// A counter table with one writer at a time, on cache lines of its own (pairs of them, as
+/// x86-64 prefetches).
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Shard<const TAGS: usize> {
+    /// [`FREE`] or [`CLAIMED`].
+    state: AtomicU8,
+    counters: [TagCounters; TAGS],
+}
+
+const FREE: u8 = 0;
+const CLAIMED: u8 = 1;
+
+impl<const TAGS: usize> Shard<TAGS> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            state: AtomicU8::new(FREE),
+            counters: [const { TagCounters::new() }; TAGS],
+        }
+    }
+
+    /// Makes the calling thread the only writer, if there is none.
+    pub(crate) fn try_claim(&self) -> bool {
+        // Acquire: pairs with the release in `release`, so that the new owner's plain loads see
+        // what the last owner stored.
+        self.state.load(Ordering::Relaxed) == FREE
+            && self
+                .state
+                .compare_exchange(FREE, CLAIMED, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Gives the shard up. Its counters stay: they are part of every sum.
+    pub(crate) fn release(&self) {
+        // Release: pairs with the acquire in `try_claim`. A read-modify-write, so that a chain of
+        // owners stays one release sequence.
+        self.state.swap(FREE, Ordering::Release);
+    }
+
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == CLAIMED
+    }
+
+    #[inline(always)]
+    pub(crate) fn tag(&self, tag: u8) -> &TagCounters {
+        &self.counters[usize::from(tag)]
+    }
+
+    /// Counts a new block. For the owner only.
+    #[inline(always)]
+    pub(crate) fn charge(&self, tag: u8, bytes: usize) {
+        let counters = self.tag(tag);
+        add_owned(&counters.allocated_bytes, bytes as u64);
+        add_owned(&counters.allocated_blocks, 1);
+    }
+
+    /// Counts a freed block. For the owner only.
+    #[inline(always)]
+    pub(crate) fn uncharge(&self, tag: u8, bytes: usize) {
+        let counters = self.tag(tag);
+        add_owned(&counters.freed_bytes, bytes as u64);
+        add_owned(&counters.freed_blocks, 1);
+    }
+
+    /// Counts what a block shrank by. For the owner only.
+    #[inline(always)]
+    pub(crate) fn shrink(&self, tag: u8, bytes: usize) {
+        add_owned(&self.tag(tag).freed_bytes, bytes as u64);
+    }
+
+    /// Counts what a block grew by. For the owner only.
+    #[inline(always)]
+    pub(crate) fn grow(&self, tag: u8, bytes: usize) {
+        add_owned(&self.tag(tag).allocated_bytes, bytes as u64);
+    }
+
+    /// Counts a change of any kind. For the owner only.
+    pub(crate) fn add_owned(&self, tag: u8, change: &TagSums) {
+        self.tag(tag).add(change, add_owned);
+    }
+
+    /// Counts a change by any thread, with read-modify-writes.
+    pub(crate) fn add_shared(&self, tag: u8, change: &TagSums) {
+        self.tag(tag).add(change, |counter, amount| {
+            if amount != 0 {
+                counter.fetch_add(amount, Ordering::Relaxed);
+            }
+        });
+    }
+}

@@ -1,0 +1,236 @@
+//! A thread's side of the books: its tag, its shard and its fuel; and the process's one ledger.
+//!
+//! The thread-local is const-initialised and has no destructor, so it can be used at any time in
+//! a thread's life, before `main` and after other thread-locals are gone. A second one, touched
+//! when a shard is claimed, has the destructor that gives the shard back.
+
+use std::cell::Cell;
+
+use crate::backend::{Controls, note_installed};
+use crate::ledger::Ledger;
+use crate::shard::{Shard, TagSums};
+use crate::tag::{TAG_NUMBERS, UNTAGGED};
+
+/// Threads that can have a shard of their own at once; more than that share one.
+pub(crate) const SLOTS: usize = 512;
+
+/// The process's books: 4 MiB of address space, of which only touched pages cost memory.
+pub(crate) static LEDGER: Ledger<SLOTS, TAG_NUMBERS> = Ledger::new();
+
+/// A thread that found no slot looks again after this many operations.
+const OPERATIONS_BETWEEN_CLAIMS: u32 = 4096;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Has no shard, and looks for one after so many operations.
+    Shardless(u32),
+    /// Is the one writer of its shard.
+    Owner,
+    /// Has run its exit hook, and never claims again.
+    Retired,
+}
+
+#[derive(Debug)]
+struct ThreadState {
+    /// The tag that allocations are charged to.
+    tag: Cell<u8>,
+    /// Bytes this thread may allocate before it looks at the headroom. Above zero only while the
+    /// thread owns its shard, so that one test on the allocation path covers both.
+    fuel: Cell<i64>,
+    /// The thread's own shard, or the shared one.
+    shard: Cell<&'static Shard<TAG_NUMBERS>>,
+    /// The last allowance drawn.
+    allowance: Cell<i64>,
+    standing: Cell<Standing>,
+}
+
+thread_local! {
+    static THREAD: ThreadState = const {
+        ThreadState {
+            tag: Cell::new(UNTAGGED),
+            fuel: Cell::new(0),
+            shard: Cell::new(&LEDGER.shared),
+            allowance: Cell::new(0),
+            standing: Cell::new(Standing::Shardless(0)),
+        }
+    };
+    static EXIT_HOOK: ExitHook = const { ExitHook };
+}
+
+struct ExitHook;
+
+impl Drop for ExitHook {
+    fn drop(&mut self) {
+        THREAD.with(ThreadState::retire);
+    }
+}
+
+/// Counts a new block of `bytes` under the thread's tag, which is returned.
+#[inline(always)]
+pub(crate) fn charge(bytes: usize, backend: &'static Controls) -> u8 {
+    THREAD.with(|thread| {
+        let tag = thread.tag.get();
+        if thread.burn(bytes) {
+            thread.shard.get().charge(tag, bytes);
+        } else {
+            thread.charge_slowly(tag, bytes, 1, backend);
+        }
+        tag
+    })
+}
+
+/// Counts a block of `tag` that grew by `bytes`.
+#[inline(always)]
+pub(crate) fn grow(tag: u8, bytes: usize, backend: &'static Controls) {
+    THREAD.with(|thread| {
+        if thread.burn(bytes) {
+            thread.shard.get().grow(tag, bytes);
+        } else {
+            thread.charge_slowly(tag, bytes, 0, backend);
+        }
+    });
+}
+
+/// Counts a freed block of `tag`.
+#[inline(always)]
+pub(crate) fn uncharge(tag: u8, bytes: usize) {
+    THREAD.with(|thread| {
+        let shard = thread.shard.get();
+        if is_owned(shard) {
+            shard.uncharge(tag, bytes);
+        } else {
+            thread.uncharge_slowly(tag, bytes, 1);
+        }
+    });
+}
+
+/// Counts a block of `tag` that shrank by `bytes`.
+#[inline(always)]
+pub(crate) fn shrink(tag: u8, bytes: usize) {
+    THREAD.with(|thread| {
+        let shard = thread.shard.get();
+        if is_owned(shard) {
+            shard.shrink(tag, bytes);
+        } else {
+            thread.uncharge_slowly(tag, bytes, 0);
+        }
+    });
+}
+
+/// Makes `tag` the calling thread's, and returns the one before.
+#[inline]
+pub(crate) fn replace_tag(tag: u8) -> u8 {
+    THREAD.with(|thread| thread.tag.replace(tag))
+}
+
+/// What the calling thread has counted under `tag` since its shard was made, by whatever owner;
+/// differences of two readings on one thread are that thread's alone. `None` while the thread
+/// shares a shard with others.
+pub(crate) fn thread_sums(tag: u8) -> Option<TagSums> {
+    THREAD.with(|thread| {
+        thread.claim_if_due();
+        let shard = thread.shard.get();
+        is_owned(shard).then(|| shard.tag(tag).read())
+    })
+}
+
+#[inline(always)]
+fn is_owned(shard: &'static Shard<TAG_NUMBERS>) -> bool {
+    !std::ptr::eq(shard, &LEDGER.shared)
+}
+
+impl ThreadState {
+    /// Takes `bytes` from the fuel; false if it is used up and the slow path is due.
+    #[inline(always)]
+    fn burn(&self, bytes: usize) -> bool {
+        // Cannot wrap: no block is larger than isize::MAX, and fuel is not below zero here.
+        let fuel = self.fuel.get().wrapping_sub(bytes as i64);
+        self.fuel.set(fuel);
+        fuel > 0
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn charge_slowly(&self, tag: u8, bytes: usize, blocks: u64, backend: &'static Controls) {
+        note_installed(backend);
+        self.claim_if_due();
+        self.refuel();
+        let change = TagSums {
+            allocated_bytes: bytes as u64,
+            allocated_blocks: blocks,
+            ..TagSums::default()
+        };
+        self.count(tag, &change);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn uncharge_slowly(&self, tag: u8, bytes: usize, blocks: u64) {
+        self.claim_if_due();
+        let change = TagSums {
+            freed_bytes: bytes as u64,
+            freed_blocks: blocks,
+            ..TagSums::default()
+        };
+        self.count(tag, &change);
+    }
+
+    fn count(&self, tag: u8, change: &TagSums) {
+        let shard = self.shard.get();
+        if is_owned(shard) {
+            shard.add_owned(tag, change);
+        } else {
+            shard.add_shared(tag, change);
+        }
+    }
+
+    /// Claims a shard if the thread has none and may look for one now.
+    fn claim_if_due(&self) {
+        match self.standing.get() {
+            Standing::Owner | Standing::Retired => {}
+            Standing::Shardless(0) => self.claim(),
+            Standing::Shardless(operations) => {
+                self.standing.set(Standing::Shardless(operations - 1));
+            }
+        }
+    }
+
+    fn claim(&self) {
+        // The hook first: should the thread be past it, it must not own a shard again. Touching
+        // a thread-local does not use the global allocator, by std's promise for allocators.
+        if EXIT_HOOK.try_with(|_| ()).is_err() {
+            self.standing.set(Standing::Retired);
+            return;
+        }
+        match LEDGER.claim() {
+            Some(shard) => {
+                self.shard.set(shard);
+                self.standing.set(Standing::Owner);
+            }
+            None => self
+                .standing
+                .set(Standing::Shardless(OPERATIONS_BETWEEN_CLAIMS)),
+        }
+    }
+
+    /// Draws what the thread owes and, if it owns a shard, its next allowance.
+    fn refuel(&self) {
+        let debt = -self.fuel.get();
+        let allowance = match self.standing.get() {
+            Standing::Owner => LEDGER.fuel.next_allowance(self.allowance.get()),
+            Standing::Shardless(_) | Standing::Retired => 0,
+        };
+        self.allowance.set(allowance);
+        self.fuel.set(allowance);
+        LEDGER.fuel.draw(debt.saturating_add(allowance));
+    }
+
+    /// Gives back the shard and the unused fuel, for good.
+    fn retire(&self) {
+        let shard = self.shard.replace(&LEDGER.shared);
+        LEDGER.fuel.give_back(self.fuel.replace(0));
+        if self.standing.replace(Standing::Retired) == Standing::Owner {
+            shard.release();
+        }
+    }
+}

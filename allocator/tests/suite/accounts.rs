@@ -1,0 +1,182 @@
+//! Whose bytes they are.
+
+use std::cell::RefCell;
+use std::hint::black_box;
+use std::pin::Pin;
+use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
+
+use bursar_alloc::{Tag, TagExt, tag_usage, thread_usage, usage};
+
+#[test]
+fn the_allocator_is_found_installed() {
+    assert!(bursar_alloc::is_installed());
+    assert!(bursar_alloc::backend_name().is_some());
+}
+
+#[test]
+fn what_is_allocated_under_a_tag_is_charged_to_it_until_freed() {
+    static TAG: Tag = Tag::new("accounts/basic");
+    let buffer = TAG.scope(|| Vec::<u8>::with_capacity(1000));
+    let used = tag_usage(&TAG);
+    assert_eq!((used.live_bytes, used.live_blocks), (1000, 1));
+
+    drop(buffer);
+    let used = tag_usage(&TAG);
+    assert_eq!((used.live_bytes, used.live_blocks), (0, 0));
+    assert_eq!(used.allocated_bytes_total, 1000);
+    assert_eq!(used.peak_bytes, 1000);
+}
+
+#[test]
+fn a_free_on_another_thread_under_another_tag_uncharges_the_allocating_tag() {
+    static MAKER: Tag = Tag::new("accounts/maker");
+    static BREAKER: Tag = Tag::new("accounts/breaker");
+    let (sender, receiver) = mpsc::channel::<Vec<u8>>();
+    let breaker = std::thread::spawn(move || {
+        let _guard = BREAKER.enter();
+        receiver.into_iter().for_each(drop);
+    });
+    for _ in 0..1000 {
+        sender
+            .send(MAKER.scope(|| Vec::with_capacity(500)))
+            .unwrap();
+    }
+    drop(sender);
+    breaker.join().unwrap();
+    assert_eq!(
+        (tag_usage(&MAKER).live_bytes, tag_usage(&MAKER).live_blocks),
+        (0, 0)
+    );
+    assert_eq!(tag_usage(&MAKER).allocated_bytes_total, 500_000);
+    assert_eq!(tag_usage(&BREAKER).live_bytes, 0);
+}
+
+#[test]
+fn scopes_nest_and_the_outer_tag_comes_back() {
+    static OUTER: Tag = Tag::new("accounts/outer");
+    static INNER: Tag = Tag::new("accounts/inner");
+    let (first, second, third) = OUTER.scope(|| {
+        let first = Vec::<u8>::with_capacity(1);
+        let second = INNER.scope(|| Vec::<u8>::with_capacity(20));
+        (first, second, Vec::<u8>::with_capacity(300))
+    });
+    assert_eq!(tag_usage(&OUTER).live_bytes, 301);
+    assert_eq!(tag_usage(&INNER).live_bytes, 20);
+    drop((first, second, third));
+}
+
+#[test]
+fn a_panic_in_a_scope_leaves_the_tag() {
+    static TAG: Tag = Tag::new("accounts/panic");
+    let result = std::panic::catch_unwind(|| TAG.scope(|| std::panic::resume_unwind(Box::new(0))));
+    assert!(result.is_err());
+    drop(result);
+    let before = tag_usage(&TAG).allocated_bytes_total;
+    drop(black_box(Box::new([0u8; 100])));
+    assert_eq!(tag_usage(&TAG).allocated_bytes_total, before);
+}
+
+#[test]
+fn realloc_keeps_the_tag_and_counts_growth_and_shrinking() {
+    static TAG: Tag = Tag::new("accounts/realloc");
+    let mut buffer = TAG.scope(|| Vec::<u8>::with_capacity(10));
+    for capacity in [100, 1_000, 5_000, 100_000, 3_000_000] {
+        buffer.reserve_exact(capacity);
+        assert_eq!(tag_usage(&TAG).live_bytes, buffer.capacity() as u64);
+        assert_eq!(tag_usage(&TAG).live_blocks, 1);
+    }
+    buffer.extend_from_slice(b"abc");
+    buffer.shrink_to_fit();
+    assert_eq!(tag_usage(&TAG).live_bytes, 3);
+    assert_eq!(buffer, b"abc");
+    drop(buffer);
+    assert_eq!(tag_usage(&TAG).live_bytes, 0);
+}
+
+#[test]
+fn the_parts_of_a_usage_sum_to_its_total_and_untagged_comes_first() {
+    static TAG: Tag = Tag::new("accounts/listed");
+    let _buffer = TAG.scope(|| Vec::<u8>::with_capacity(77));
+    let usage = usage();
+    assert_eq!(usage.tags[0].name, "untagged");
+    assert_eq!(
+        usage.tags.iter().map(|tag| tag.live_bytes).sum::<u64>(),
+        usage.live_bytes
+    );
+    let listed = usage
+        .tags
+        .iter()
+        .find(|tag| tag.name == TAG.name())
+        .unwrap();
+    assert_eq!(listed.live_bytes, 77);
+    assert!(usage.thread_slots_in_use >= 1);
+}
+
+#[test]
+fn thread_usage_sees_this_threads_frees_and_not_anothers() {
+    static TAG: Tag = Tag::new("accounts/thread-usage");
+    let before = thread_usage(&TAG).unwrap();
+    let kept = TAG.scope(|| Vec::<u8>::with_capacity(64));
+    std::thread::spawn(move || drop(kept)).join().unwrap();
+    drop(TAG.scope(|| Vec::<u8>::with_capacity(32)));
+    let after = thread_usage(&TAG).unwrap();
+    assert_eq!(after.allocated_bytes - before.allocated_bytes, 96);
+    assert_eq!(after.freed_bytes - before.freed_bytes, 32);
+}
+
+/// Allocates ten bytes at each poll and keeps them; ready at the third.
+struct Hoarder(Vec<Vec<u8>>);
+
+impl Future for Hoarder {
+    type Output = Vec<Vec<u8>>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.push(Vec::with_capacity(10));
+        if self.0.len() < 3 {
+            Poll::Pending
+        } else {
+            Poll::Ready(std::mem::take(&mut self.0))
+        }
+    }
+}
+
+impl Drop for Hoarder {
+    fn drop(&mut self) {
+        DROPPED_INTO.with_borrow_mut(|sink| sink.push(Vec::with_capacity(1)));
+    }
+}
+
+thread_local! {
+    static DROPPED_INTO: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+#[test]
+fn a_tagged_future_charges_its_tag_at_each_poll_on_whatever_thread() {
+    static TAG: Tag = Tag::new("accounts/future");
+    let mut future = Box::pin(Hoarder(Vec::with_capacity(3)).tagged(&TAG));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(future.as_mut().poll(&mut context).is_pending());
+    let kept = std::thread::spawn(move || {
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(future.as_mut().poll(&mut context).is_pending());
+        let outside = Vec::<u8>::with_capacity(1234);
+        let Poll::Ready(kept) = future.as_mut().poll(&mut context) else {
+            panic!("three polls")
+        };
+        drop(outside);
+        // The drop's byte stays in this thread's sink, and goes with the thread.
+        drop(future);
+        assert_eq!(tag_usage(&TAG).live_bytes, 30 + 1 + sink_table_bytes());
+        kept
+    })
+    .join()
+    .unwrap();
+    assert_eq!(tag_usage(&TAG).live_bytes, 30);
+    drop(kept);
+    assert_eq!(tag_usage(&TAG).live_bytes, 0);
+}
+
+fn sink_table_bytes() -> u64 {
+    DROPPED_INTO.with_borrow(|sink| (sink.capacity() * size_of::<Vec<u8>>()) as u64)
+}

@@ -1,0 +1,7 @@
+//! What holds over every backend. Each test counts under tags of its own, so that they can run
+//! side by side in one process.
+
+mod accounts;
+mod blocks;
+mod threads;
+mod watching;

@@ -1,0 +1,53 @@
+//! Being woken when the headroom is used up.
+
+use std::hint::black_box;
+use std::sync::Mutex;
+
+use bursar_alloc::Watch;
+
+/// One watch in a process at a time; these tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+#[test]
+fn the_waiter_is_woken_once_the_headroom_is_used_up() {
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let watch = Watch::start(std::thread::current(), 64 << 20).unwrap();
+    let _ = watch.take_pending();
+    // Room for 1 GiB: the neighbours in this process do not use that up.
+    watch.scan(|_| 1 << 30);
+    assert!(!watch.take_pending());
+
+    watch.scan(|_| 8 << 20);
+    std::thread::spawn(|| {
+        for _ in 0..200 {
+            drop(black_box(vec![0u8; 64 << 10]));
+        }
+    });
+    // Returns when woken; with the wake lost, never.
+    while !watch.take_pending() {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn a_second_watch_is_refused_until_the_first_is_dropped() {
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let first = Watch::start(std::thread::current(), 1 << 20).unwrap();
+    assert!(Watch::start(std::thread::current(), 1 << 20).is_none());
+    drop(first);
+    assert!(Watch::start(std::thread::current(), 1 << 20).is_some());
+}
+
+#[test]
+fn a_scan_answers_the_live_bytes_it_summed() {
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let watch = Watch::start(std::thread::current(), 1 << 30).unwrap();
+    let block = black_box(vec![0u8; 48 << 20]);
+    let mut seen = 0;
+    let live_bytes = watch.scan(|live_bytes| {
+        seen = live_bytes;
+        1 << 30
+    });
+    assert_eq!(live_bytes, seen);
+    assert!(live_bytes >= block.len() as u64);
+}
