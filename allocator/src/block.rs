@@ -21,9 +21,7 @@ pub(crate) fn outer(layout: Layout) -> Option<Layout> {
 #[inline(always)]
 pub(crate) fn outer_size(new_size: usize, align: usize) -> Option<usize> {
     let size = new_size.checked_add(TRAILER_LEN)?;
-    Layout::from_size_align(size, align)
-        .ok()
-        .map(|outer| outer.size())
+    Layout::from_size_align(size, align).ok().map(|outer| outer.size())
 }
 
 /// As [`outer`], for a layout that a block already has.

@@ -98,11 +98,8 @@ impl Fuel {
     /// Sets the headroom to `room_bytes` less what was drawn since the scan began. Scans are
     /// serialised by their caller.
     pub(crate) fn finish_scan(&self, begun_at: i64, room_bytes: u64) {
-        let room = i64::try_from(room_bytes)
-            .unwrap_or(UNLIMITED)
-            .min(UNLIMITED);
-        self.headroom
-            .fetch_add(room.wrapping_sub(begun_at), Ordering::AcqRel);
+        let room = i64::try_from(room_bytes).unwrap_or(UNLIMITED).min(UNLIMITED);
+        self.headroom.fetch_add(room.wrapping_sub(begun_at), Ordering::AcqRel);
     }
 
     /// Names the thread to wake, and scales allowances to the budget.
@@ -116,8 +113,7 @@ impl Fuel {
     /// Watches no budget from now on.
     pub(crate) fn clear_waiter(&self) {
         self.waiter.store(None);
-        self.allowance_cap
-            .store(UNWATCHED_ALLOWANCE_BYTES, Ordering::Relaxed);
+        self.allowance_cap.store(UNWATCHED_ALLOWANCE_BYTES, Ordering::Relaxed);
         self.finish_scan(self.begin_scan(), UNLIMITED as u64);
         self.pending.store(false, Ordering::Relaxed);
     }
@@ -142,10 +138,7 @@ mod tests {
         assert!(fuel.take_pending());
         assert!(!fuel.take_pending());
         fuel.draw(1);
-        assert!(
-            fuel.take_pending(),
-            "each draw past the headroom raises it anew"
-        );
+        assert!(fuel.take_pending(), "each draw past the headroom raises it anew");
     }
 
     #[test]

@@ -29,10 +29,7 @@ use crate::tag::Tag;
 pub trait TagExt: Future + Sized {
     /// Enters `tag` whenever this future is polled, and while it is dropped.
     fn tagged(self, tag: &'static Tag) -> Tagged<Self> {
-        Tagged {
-            future: Some(self),
-            tag,
-        }
+        Tagged { future: Some(self), tag }
     }
 }
 

@@ -63,9 +63,7 @@ impl<const SLOTS: usize, const TAGS: usize> Ledger<SLOTS, TAGS> {
     fn shards(&self) -> impl Iterator<Item = &Shard<TAGS>> {
         // Acquire: pairs with the release in `claim`.
         let used = self.slots_ever_used.load(Ordering::Acquire);
-        self.slots[..used]
-            .iter()
-            .chain(std::iter::once(&self.shared))
+        self.slots[..used].iter().chain(std::iter::once(&self.shared))
     }
 }
 
@@ -103,11 +101,7 @@ mod tests {
         let _taken = ledger.claim().unwrap();
         assert!(ledger.claim().is_none());
         assert_eq!(ledger.refused_claims(), 1);
-        let block = TagSums {
-            allocated_bytes: 64,
-            allocated_blocks: 1,
-            ..TagSums::default()
-        };
+        let block = TagSums { allocated_bytes: 64, allocated_blocks: 1, ..TagSums::default() };
         ledger.shared.add_shared(1, &block);
         assert_eq!(ledger.sum(1), block);
     }

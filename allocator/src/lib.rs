@@ -47,6 +47,7 @@ pub use global::AccountingAllocator;
 pub use scope::TagGuard;
 pub use tag::{InvalidTagName, MAX_TAG_NAME_LEN, Tag};
 pub use usage::{
-    TagUsage, ThreadUsage, Usage, is_installed, live_bytes, tag_usage, thread_usage, usage,
+    TagUsage, ThreadUsage, Usage, is_installed, live_bytes, tag_usage, thread_usage,
+    thread_usage_total, usage,
 };
 pub use watch::Watch;

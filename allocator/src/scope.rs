@@ -53,10 +53,7 @@ impl Tag {
     /// ```
     #[inline]
     pub fn enter(&'static self) -> TagGuard {
-        TagGuard {
-            outer_tag: thread::replace_tag(self.number()),
-            _of_one_thread: PhantomData,
-        }
+        TagGuard { outer_tag: thread::replace_tag(self.number()), _of_one_thread: PhantomData }
     }
 
     /// Runs `f` with the tag entered.

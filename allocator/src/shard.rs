@@ -84,10 +84,7 @@ impl TagCounters {
 /// Adds with a plain load and store: right only where one thread writes the counter.
 #[inline(always)]
 fn add_owned(counter: &AtomicU64, amount: u64) {
-    counter.store(
-        counter.load(Ordering::Relaxed).wrapping_add(amount),
-        Ordering::Relaxed,
-    );
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
 }
 
 /// A counter table with one writer at a time, on cache lines of its own (pairs of them, as
@@ -105,10 +102,7 @@ const CLAIMED: u8 = 1;
 
 impl<const TAGS: usize> Shard<TAGS> {
     pub(crate) const fn new() -> Self {
-        Self {
-            state: AtomicU8::new(FREE),
-            counters: [const { TagCounters::new() }; TAGS],
-        }
+        Self { state: AtomicU8::new(FREE), counters: [const { TagCounters::new() }; TAGS] }
     }
 
     /// Makes the calling thread the only writer, if there is none.

@@ -94,10 +94,7 @@ impl Tag {
     /// ```
     pub const fn try_new(name: &'static str) -> Result<Self, InvalidTagName> {
         if is_valid_name(name) {
-            Ok(Self {
-                name,
-                number: AtomicU8::new(UNTAGGED),
-            })
+            Ok(Self { name, number: AtomicU8::new(UNTAGGED) })
         } else {
             Err(InvalidTagName { name })
         }
@@ -123,6 +120,7 @@ impl Tag {
     ///
     /// Takes a lock: called where a user enters a tag, never on the allocation path.
     #[cold]
+    #[expect(clippy::disallowed_methods, reason = "not on the allocation path")]
     fn assign_number(&'static self) -> u8 {
         let _one_at_a_time = ASSIGNING.lock().unwrap_or_else(PoisonError::into_inner);
         let used = USED_NUMBERS.load(Ordering::Relaxed);
@@ -214,35 +212,17 @@ mod tests {
         static TAG: Tag = Tag::new("tests/raced");
         let numbers: Vec<u8> = std::thread::scope(|scope| {
             let handles: Vec<_> = (0..8).map(|_| scope.spawn(|| TAG.number())).collect();
-            handles
-                .into_iter()
-                .map(|handle| handle.join().unwrap())
-                .collect()
+            handles.into_iter().map(|handle| handle.join().unwrap()).collect()
         });
-        assert!(
-            numbers.iter().all(|&number| number == numbers[0]),
-            "{numbers:?}"
-        );
+        assert!(numbers.iter().all(|&number| number == numbers[0]), "{numbers:?}");
     }
 
     #[test]
     fn names_fit_for_labels_are_taken_and_others_refused_with_the_name() {
-        for good in [
-            "a",
-            "images/small",
-            "Cache-1.x:y_z",
-            &"n".repeat(MAX_TAG_NAME_LEN),
-        ] {
+        for good in ["a", "images/small", "Cache-1.x:y_z", &"n".repeat(MAX_TAG_NAME_LEN)] {
             assert!(is_valid_name(good), "{good:?}");
         }
-        for bad in [
-            "",
-            "two words",
-            "quote\"",
-            "new\nline",
-            "\u{e9}t\u{e9}",
-            "back\\slash",
-        ] {
+        for bad in ["", "two words", "quote\"", "new\nline", "\u{e9}t\u{e9}", "back\\slash"] {
             assert!(!is_valid_name(bad), "{bad:?}");
         }
         assert!(!is_valid_name(&"n".repeat(MAX_TAG_NAME_LEN + 1)));

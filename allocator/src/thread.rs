@@ -134,6 +134,15 @@ pub(crate) fn thread_sums(tag: u8) -> Option<TagSums> {
     })
 }
 
+/// As [`thread_sums`], over all of the tags given.
+pub(crate) fn thread_total(tags: impl Iterator<Item = u8>) -> Option<TagSums> {
+    let mut total = TagSums::default();
+    for tag in tags {
+        total.add(&thread_sums(tag)?);
+    }
+    Some(total)
+}
+
 #[inline(always)]
 fn is_owned(shard: &'static Shard<TAG_NUMBERS>) -> bool {
     !std::ptr::eq(shard, &LEDGER.shared)
@@ -167,11 +176,8 @@ impl ThreadState {
     #[inline(never)]
     fn uncharge_slowly(&self, tag: u8, bytes: usize, blocks: u64) {
         self.claim_if_due();
-        let change = TagSums {
-            freed_bytes: bytes as u64,
-            freed_blocks: blocks,
-            ..TagSums::default()
-        };
+        let change =
+            TagSums { freed_bytes: bytes as u64, freed_blocks: blocks, ..TagSums::default() };
         self.count(tag, &change);
     }
 
@@ -207,9 +213,7 @@ impl ThreadState {
                 self.shard.set(shard);
                 self.standing.set(Standing::Owner);
             }
-            None => self
-                .standing
-                .set(Standing::Shardless(OPERATIONS_BETWEEN_CLAIMS)),
+            None => self.standing.set(Standing::Shardless(OPERATIONS_BETWEEN_CLAIMS)),
         }
     }
 

@@ -71,9 +71,7 @@ pub struct ThreadUsage {
 static PEAKS: [AtomicU64; TAG_NUMBERS + 1] = [const { AtomicU64::new(0) }; TAG_NUMBERS + 1];
 
 fn raise_peak(index: usize, live_bytes: u64) -> u64 {
-    PEAKS[index]
-        .fetch_max(live_bytes, Ordering::Relaxed)
-        .max(live_bytes)
+    PEAKS[index].fetch_max(live_bytes, Ordering::Relaxed).max(live_bytes)
 }
 
 fn usage_of(number: u8, sums: &TagSums) -> TagUsage {
@@ -171,10 +169,19 @@ pub fn live_bytes() -> u64 {
 /// ```
 #[must_use]
 pub fn thread_usage(tag: &'static Tag) -> Option<ThreadUsage> {
-    thread::thread_sums(tag.number()).map(|sums| ThreadUsage {
-        allocated_bytes: sums.allocated_bytes,
-        freed_bytes: sums.freed_bytes,
-    })
+    thread::thread_sums(tag.number()).map(ThreadUsage::from_sums)
+}
+
+/// As [`thread_usage`], over all tags.
+#[must_use]
+pub fn thread_usage_total() -> Option<ThreadUsage> {
+    thread::thread_total(tag::numbers_in_use()).map(ThreadUsage::from_sums)
+}
+
+impl ThreadUsage {
+    fn from_sums(sums: TagSums) -> Self {
+        Self { allocated_bytes: sums.allocated_bytes, freed_bytes: sums.freed_bytes }
+    }
 }
 
 /// Whether this program's global allocator is an

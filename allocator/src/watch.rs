@@ -44,9 +44,7 @@ impl Watch {
         if WATCHED.swap(true, Ordering::Acquire) {
             return None;
         }
-        LEDGER
-            .fuel
-            .set_waiter(Box::leak(Box::new(waiter)), budget_bytes);
+        LEDGER.fuel.set_waiter(Box::leak(Box::new(waiter)), budget_bytes);
         Some(Self { _only_by_start: () })
     }
 

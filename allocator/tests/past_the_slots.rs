@@ -24,10 +24,7 @@ fn more_threads_at_once_than_there_are_slots_are_all_counted() {
                 .unwrap();
         }
     });
-    assert_eq!(
-        (tag_usage(&TAG).live_bytes, tag_usage(&TAG).live_blocks),
-        (0, 0)
-    );
+    assert_eq!((tag_usage(&TAG).live_bytes, tag_usage(&TAG).live_blocks), (0, 0));
     assert_eq!(tag_usage(&TAG).allocated_bytes_total, 10 * THREADS as u64);
     assert!(bursar_alloc::usage().thread_slots_refused_total > 0);
 }

@@ -69,11 +69,7 @@ unsafe impl Backend for Jemalloc {
             Collect::Decay => c"arena.4096.decay",
             Collect::Purge => c"arena.4096.purge",
         });
-        if flushed && given_back {
-            Collected::Done
-        } else {
-            Collected::Unsupported
-        }
+        if flushed && given_back { Collected::Done } else { Collected::Unsupported }
     }
 }
 
@@ -139,7 +135,5 @@ fn mib(name: &[u8]) -> Option<[usize; 4]> {
 
 fn read_size(mib: &[usize; 4]) -> Option<u64> {
     // SAFETY: each id in `Mibs` is of a figure that jemalloc documents as a size_t.
-    unsafe { raw::read_mib::<usize>(mib) }
-        .ok()
-        .map(|value| value as u64)
+    unsafe { raw::read_mib::<usize>(mib) }.ok().map(|value| value as u64)
 }

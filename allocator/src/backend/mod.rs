@@ -85,11 +85,7 @@ pub(crate) struct Controls {
 
 impl Controls {
     pub(crate) const fn of<B: Backend>() -> Self {
-        Self {
-            name: B::NAME,
-            stats: B::stats,
-            collect: B::collect,
-        }
+        Self { name: B::NAME, stats: B::stats, collect: B::collect }
     }
 }
 
@@ -114,15 +110,11 @@ pub fn backend_name() -> Option<&'static str> {
 /// Costs what [`Backend::stats`] does.
 #[must_use]
 pub fn backend_stats() -> BackendStats {
-    INSTALLED
-        .load()
-        .map_or_else(BackendStats::default, |controls| (controls.stats)())
+    INSTALLED.load().map_or_else(BackendStats::default, |controls| (controls.stats)())
 }
 
 /// Has the backend in use give free pages back to the system: some 20 ms for 100 MB of them with
 /// jemalloc, well under a microsecond when there are none.
 pub fn collect(how: Collect) -> Collected {
-    INSTALLED
-        .load()
-        .map_or(Collected::Unsupported, |controls| (controls.collect)(how))
+    INSTALLED.load().map_or(Collected::Unsupported, |controls| (controls.collect)(how))
 }

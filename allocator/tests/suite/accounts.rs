@@ -38,16 +38,11 @@ fn a_free_on_another_thread_under_another_tag_uncharges_the_allocating_tag() {
         receiver.into_iter().for_each(drop);
     });
     for _ in 0..1000 {
-        sender
-            .send(MAKER.scope(|| Vec::with_capacity(500)))
-            .unwrap();
+        sender.send(MAKER.scope(|| Vec::with_capacity(500))).unwrap();
     }
     drop(sender);
     breaker.join().unwrap();
-    assert_eq!(
-        (tag_usage(&MAKER).live_bytes, tag_usage(&MAKER).live_blocks),
-        (0, 0)
-    );
+    assert_eq!((tag_usage(&MAKER).live_bytes, tag_usage(&MAKER).live_blocks), (0, 0));
     assert_eq!(tag_usage(&MAKER).allocated_bytes_total, 500_000);
     assert_eq!(tag_usage(&BREAKER).live_bytes, 0);
 }
@@ -100,15 +95,8 @@ fn the_parts_of_a_usage_sum_to_its_total_and_untagged_comes_first() {
     let _buffer = TAG.scope(|| Vec::<u8>::with_capacity(77));
     let usage = usage();
     assert_eq!(usage.tags[0].name, "untagged");
-    assert_eq!(
-        usage.tags.iter().map(|tag| tag.live_bytes).sum::<u64>(),
-        usage.live_bytes
-    );
-    let listed = usage
-        .tags
-        .iter()
-        .find(|tag| tag.name == TAG.name())
-        .unwrap();
+    assert_eq!(usage.tags.iter().map(|tag| tag.live_bytes).sum::<u64>(), usage.live_bytes);
+    let listed = usage.tags.iter().find(|tag| tag.name == TAG.name()).unwrap();
     assert_eq!(listed.live_bytes, 77);
     assert!(usage.thread_slots_in_use >= 1);
 }
@@ -133,11 +121,7 @@ impl Future for Hoarder {
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.push(Vec::with_capacity(10));
-        if self.0.len() < 3 {
-            Poll::Pending
-        } else {
-            Poll::Ready(std::mem::take(&mut self.0))
-        }
+        if self.0.len() < 3 { Poll::Pending } else { Poll::Ready(std::mem::take(&mut self.0)) }
     }
 }
 
@@ -161,9 +145,7 @@ fn a_tagged_future_charges_its_tag_at_each_poll_on_whatever_thread() {
         let mut context = Context::from_waker(Waker::noop());
         assert!(future.as_mut().poll(&mut context).is_pending());
         let outside = Vec::<u8>::with_capacity(1234);
-        let Poll::Ready(kept) = future.as_mut().poll(&mut context) else {
-            panic!("three polls")
-        };
+        let Poll::Ready(kept) = future.as_mut().poll(&mut context) else { panic!("three polls") };
         drop(outside);
         // The drop's byte stays in this thread's sink, and goes with the thread.
         drop(future);

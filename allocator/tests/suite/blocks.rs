@@ -28,10 +28,7 @@ fn blocks_are_aligned_and_wholly_usable_at_every_size_and_alignment() {
             unsafe { ptr.write_bytes(0xA5, size) };
             // SAFETY: the block is live, and its layout this one.
             unsafe { DIRECT.dealloc(ptr, layout) };
-            assert_eq!(
-                (tag_usage(&TAG).live_bytes, tag_usage(&TAG).live_blocks),
-                (0, 0)
-            );
+            assert_eq!((tag_usage(&TAG).live_bytes, tag_usage(&TAG).live_blocks), (0, 0));
         }
     }
 }
@@ -51,11 +48,7 @@ fn a_layout_near_the_limit_gives_null_and_charges_nothing() {
     static TAG: Tag = Tag::new("blocks/near-limit");
     let _guard = TAG.enter();
     let limit = isize::MAX as usize;
-    for layout in [
-        layout(limit, 1),
-        layout(limit - 7, 8),
-        layout(limit - 4095, 4096),
-    ] {
+    for layout in [layout(limit, 1), layout(limit - 7, 8), layout(limit - 4095, 4096)] {
         // SAFETY: the size is not zero.
         assert!(unsafe { DIRECT.alloc(layout) }.is_null());
         // SAFETY: the size is not zero.
@@ -156,14 +149,8 @@ fn whichever_call_the_backend_refuses_nothing_is_charged_for_it() {
             // SAFETY: the block is live and of this layout.
             unsafe { FAILING.realloc(first, small, large.size()) }
         };
-        let answered = [first, second, grown]
-            .iter()
-            .filter(|ptr| !ptr.is_null())
-            .count();
-        assert_eq!(
-            answered as i64, calls,
-            "each call that was allowed was answered"
-        );
+        let answered = [first, second, grown].iter().filter(|ptr| !ptr.is_null()).count();
+        assert_eq!(answered as i64, calls, "each call that was allowed was answered");
 
         let charged = thread_usage(&TAG).unwrap().allocated_bytes - before.allocated_bytes;
         assert_eq!(charged, [0, 100, 200][calls as usize]);

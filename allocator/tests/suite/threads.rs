@@ -18,10 +18,7 @@ fn sums_are_exact_at_rest_after_threads_have_come_and_gone() {
     assert_eq!(tag_usage(&TAG).live_bytes, 2000 * 50);
     assert_eq!(tag_usage(&TAG).live_blocks, 2000);
     drop(kept);
-    assert_eq!(
-        (tag_usage(&TAG).live_bytes, tag_usage(&TAG).live_blocks),
-        (0, 0)
-    );
+    assert_eq!((tag_usage(&TAG).live_bytes, tag_usage(&TAG).live_blocks), (0, 0));
 }
 
 #[test]

@@ -1,0 +1,124 @@
+//! [`Error`]: everything that a public call refuses, each with the value that was wrong.
+
+use std::convert::Infallible;
+
+use crate::source::SourceError;
+
+/// Why a call was refused. Nothing has changed when one is returned.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A budget is not written as a size.
+    #[error(
+        "budget {given:?} is not a size ({reason}); allowed is a number of bytes, or one with a \
+         unit such as 400MiB or 1.5GB"
+    )]
+    UnparsableBudget {
+        /// What was given.
+        given: String,
+        /// What the parser said.
+        reason: String,
+    },
+
+    /// A budget is zero, or too small to be held.
+    #[error("a budget of {given_bytes} bytes is too small; allowed is {min_bytes} bytes or more")]
+    BudgetTooSmall {
+        /// What was given.
+        given_bytes: u64,
+        /// The smallest budget there can be.
+        min_bytes: u64,
+    },
+
+    /// A budget is larger than what the container may use.
+    #[error(
+        "a budget of {given_bytes} bytes is more than the container's limit of {limit_bytes} \
+         bytes ({limit_from}); allowed is a budget below that limit"
+    )]
+    BudgetAboveLimit {
+        /// What was given.
+        given_bytes: u64,
+        /// The container's limit.
+        limit_bytes: u64,
+        /// Where the limit was read.
+        limit_from: String,
+    },
+
+    /// No budget was given, and the container has no limit to take one from.
+    #[error("no budget was given, and no container limit found to take one from: {reason}")]
+    NoBudget {
+        /// What was looked at.
+        reason: String,
+    },
+
+    /// Watermarks are out of order or out of range.
+    #[error(
+        "watermarks warning {warning}, critical {critical}, emergency {emergency} make no sense; \
+         allowed is 0 < warning < critical < emergency <= 1"
+    )]
+    InvalidWatermarks {
+        /// What was given as `warning`.
+        warning: f64,
+        /// What was given as `critical`.
+        critical: f64,
+        /// What was given as `emergency`.
+        emergency: f64,
+    },
+
+    /// A setting is outside of what it may be.
+    #[error("{name} {given} is not allowed; allowed is {allowed}")]
+    InvalidSetting {
+        /// The setting's name.
+        name: &'static str,
+        /// What was given.
+        given: String,
+        /// What it may be.
+        allowed: &'static str,
+    },
+
+    /// A purgeable's name is empty or has characters that are not fit for a label.
+    #[error(
+        "name {given:?} is not allowed; a name has 1 to {max} characters out of a-z, A-Z, 0-9, \
+         '_', '-', '.', ':' and '/'",
+        max = bursar_alloc::MAX_TAG_NAME_LEN
+    )]
+    InvalidName {
+        /// What was given.
+        given: String,
+    },
+
+    /// A purgeable of this name is registered already.
+    #[error("a purgeable named {given:?} is registered already; names must differ")]
+    DuplicateName {
+        /// What was given.
+        given: String,
+    },
+
+    /// A `Bursar` runs in this process already.
+    #[error("Bursar is started already; stop the running one first")]
+    AlreadyStarted,
+
+    /// The program's global allocator is not Bursar's.
+    #[error(
+        "the accounting allocator is not installed: put `#[global_allocator] static ALLOCATOR: \
+         AccountingAllocator<Jemalloc> = AccountingAllocator::new(Jemalloc);` into the program \
+         (if it is there, two copies of bursar-alloc are linked: see `cargo tree -d`)"
+    )]
+    NotInstalled,
+
+    /// The monitor's thread could not be made.
+    #[error("the monitor's thread could not be started: {reason}")]
+    MonitorNotStarted {
+        /// What the system said.
+        reason: String,
+    },
+
+    /// A source of usage or limits could not be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}

@@ -1,0 +1,69 @@
+//! Bursar keeps the accounts of a service's memory and holds the service to its budget.
+//!
+//! It counts live bytes per tag in the global allocator. When usage crosses a watermark, one
+//! thread runs the purge callbacks of what is registered, in a ladder of stages, and has the
+//! allocator give its free pages back; no callback ever runs on an allocating thread.
+//!
+//! ```
+//! use bursar::{AccountingAllocator, Bursar, Cache, System, Tag};
+//!
+//! #[global_allocator]
+//! static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
+//!
+//! static THUMBNAILS: Tag = Tag::new("thumbnails");
+//!
+//! fn main() -> Result<(), bursar::Error> {
+//!     let bursar = Bursar::builder().budget("64MiB").start()?;
+//!     let thumbnails: Cache<u64, Vec<u8>> = Cache::new(&THUMBNAILS);
+//!     let _registration = bursar.register(&thumbnails)?;
+//!
+//!     thumbnails.get_or_insert_with(7, || vec![0; 4096]);
+//!     println!("{}", bursar.stats());
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The modules, lowest first; each knows only those above it: `budget`, `pressure`, `purge`,
+//! `ladder` and `report` are pure; `clock` and `source` bring time and usage in; `registry` knows
+//! whom to ask; `cleanup` carries a plan out; `monitor` puts them together; `bursar` is what a
+//! user holds; `stats` is what is read; `managed` is what people put into services.
+
+#![forbid(unsafe_code)]
+
+mod budget;
+mod bursar;
+mod cleanup;
+mod clock;
+mod error;
+mod ladder;
+mod managed;
+mod monitor;
+mod pressure;
+mod purge;
+mod registry;
+mod report;
+mod source;
+mod stats;
+#[cfg(test)]
+mod testing;
+
+#[cfg(all(feature = "jemalloc", not(all(windows, target_env = "msvc"))))]
+pub use bursar_alloc::Jemalloc;
+pub use bursar_alloc::{
+    AccountingAllocator, Backend, BackendStats, Collect, Collected, InvalidTagName, System, Tag,
+    TagExt, TagGuard, TagUsage, Tagged, ThreadUsage, Usage, backend_name, backend_stats, collect,
+    is_installed, live_bytes, tag_usage, thread_usage, thread_usage_total, usage,
+};
+
+pub use crate::budget::{Budget, Profile, Watermarks};
+pub use crate::bursar::{Builder, Bursar};
+pub use crate::error::Error;
+pub use crate::ladder::{Ask, Candidate, Ladder, Plan, PlannedStage, Stage};
+pub use crate::managed::{Cache, CacheBuilder, CacheStats};
+pub use crate::monitor::Cooldown;
+pub use crate::pressure::{Diagnosis, Finding, Pressure, PressureLevel, Sample, diagnose};
+pub use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
+pub use crate::registry::{Entry, Registration, Registry};
+pub use crate::report::{CleanupReport, PurgeReport, PurgeStatus, StageReport};
+pub use crate::source::{Cgroup, CgroupUsage, ContainerLimit, Process, SourceError};
+pub use crate::stats::{PurgeableStats, Stats};

@@ -1,0 +1,6 @@
+//! What people put into services, purgeable from the first line.
+
+mod cache;
+mod shard;
+
+pub use cache::{Cache, CacheBuilder, CacheStats};

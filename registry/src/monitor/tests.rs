@@ -1,0 +1,174 @@
+//! Steps on a made-up process and a clock that is set.
+
+use std::sync::atomic::Ordering;
+
+use bursar_alloc::Collect;
+
+use super::*;
+use crate::pressure::Diagnosis;
+use crate::registry::Registration;
+use crate::testing::{FakeCache, FakeClock, FakeProcess, MIB};
+
+struct Setting {
+    process: FakeProcess,
+    registry: Registry,
+    clock: Arc<FakeClock>,
+    shared: Arc<Shared>,
+    monitor: Monitor,
+}
+
+/// A budget of 100 MiB in a container of 120.
+fn setting() -> Setting {
+    let process = FakeProcess::default();
+    let registry = Registry::default();
+    let clock = Arc::new(FakeClock::default());
+    let shared = Arc::new(Shared::default());
+    let monitor = Monitor::new(
+        Budget::new(100 * MIB).unwrap(),
+        Ladder::default(),
+        registry.clone(),
+        Box::new(process.clone()),
+        Arc::clone(&clock) as Arc<dyn Clock>,
+        Arc::clone(&shared),
+    );
+    Setting { process, registry, clock, shared, monitor }
+}
+
+impl Setting {
+    fn cache(&self, held_mib: u64) -> (Arc<FakeCache>, Registration) {
+        let cache = FakeCache::new(&self.process, held_mib);
+        let registration = self.registry.register(cache.entry("cache")).unwrap();
+        (cache, registration)
+    }
+
+    fn step_after(&mut self, wait: Duration) -> Duration {
+        self.clock.advance(wait);
+        self.monitor.step()
+    }
+
+    fn level(&self) -> PressureLevel {
+        self.shared.lock().pressure.level
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn below_the_watermark_nothing_is_asked_and_the_rhythm_is_slow() {
+    let mut setting = setting();
+    let (cache, _registration) = setting.cache(60);
+    setting.process.set_live_mib(69);
+    assert_eq!(setting.monitor.step(), Duration::from_secs(5));
+    assert!(cache.asked_bytes().is_empty());
+    assert_eq!(setting.level(), PressureLevel::Normal);
+}
+
+#[test]
+fn at_the_watermark_exactly_the_cache_is_trimmed_and_the_level_left_after_its_dwell() {
+    let mut setting = setting();
+    let (cache, _registration) = setting.cache(60);
+    setting.process.set_live_mib(70);
+    assert_eq!(setting.monitor.step(), INTERVAL_UNDER_PRESSURE);
+    assert_eq!(cache.asked_bytes().len(), 1);
+    assert!((57..60).contains(&setting.process.live_mib()), "{}", setting.process.live_mib());
+    assert_eq!(setting.level(), PressureLevel::Warning);
+    assert_eq!(setting.shared.lock().cleanups_total, 1);
+
+    assert_eq!(setting.step_after(SECOND), Duration::from_secs(5));
+    assert_eq!(setting.level(), PressureLevel::Normal);
+    assert_eq!(cache.asked_bytes().len(), 1, "below the watermark nothing more is asked");
+}
+
+#[test]
+fn dirty_pages_are_collected_and_the_cache_keeps_every_entry() {
+    let mut setting = setting();
+    let (cache, _registration) = setting.cache(60);
+    setting.process.set_live_mib(60);
+    setting.process.set_dirty_mib(55);
+    setting.monitor.step();
+    assert!(cache.asked_bytes().is_empty());
+    assert_eq!(setting.process.collections(), [Collect::Purge]);
+    let status = setting.shared.lock();
+    let report = status.reports.back().unwrap();
+    assert_eq!(report.diagnosis, Diagnosis::Dirty);
+    assert_eq!(report.collected_bytes, Some(55 * MIB));
+    assert_eq!(status.freed_bytes_total, 0);
+}
+
+#[test]
+fn pressure_from_outside_costs_the_cache_nothing_until_it_is_critical() {
+    let mut setting = setting();
+    let (cache, _registration) = setting.cache(50);
+    setting.process.set_live_mib(50);
+    setting.process.set_outside_mib(40);
+    setting.monitor.step();
+    assert!(cache.asked_bytes().is_empty());
+    setting.process.set_outside_mib(60);
+    setting.step_after(SECOND);
+    assert!(!cache.asked_bytes().is_empty());
+}
+
+#[test]
+fn a_futile_cleanup_is_not_repeated_before_its_cooldown_which_doubles_up_to_the_longest() {
+    let mut setting = setting();
+    let (cache, _registration) = setting.cache(60);
+    cache.lies.store(true, Ordering::Relaxed);
+    setting.process.set_live_mib(75);
+    setting.monitor.step();
+    assert_eq!(cache.asked_bytes().len(), 1);
+    setting.step_after(SECOND / 2);
+    assert_eq!(cache.asked_bytes().len(), 1, "still waiting");
+    let reason = setting.shared.lock().cooldown.clone().unwrap().reason;
+    assert!(reason.contains("freed 0 of"), "{reason}");
+
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        let wait = setting.shared.lock().cooldown.clone().unwrap().wait;
+        waits.push(wait.as_secs());
+        setting.step_after(wait);
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
+    assert_eq!(cache.asked_bytes().len(), 9);
+}
+
+#[test]
+fn a_higher_level_does_not_wait_for_a_lower_ones_cooldown() {
+    let mut setting = setting();
+    let (cache, _registration) = setting.cache(60);
+    cache.lies.store(true, Ordering::Relaxed);
+    setting.process.set_live_mib(75);
+    setting.monitor.step();
+    cache.lies.store(false, Ordering::Relaxed);
+    setting.process.set_live_mib(81);
+    setting.step_after(SECOND / 10);
+    assert_eq!(cache.asked_bytes().len(), 2);
+    assert!(setting.process.live_mib() < 60);
+    assert!(setting.shared.lock().cooldown.is_none());
+}
+
+#[test]
+fn with_nothing_registered_it_says_so_and_does_not_spin() {
+    let mut setting = setting();
+    setting.process.set_live_mib(99);
+    setting.monitor.step();
+    for _ in 0..100 {
+        setting.step_after(SECOND / 200);
+    }
+    let status = setting.shared.lock();
+    assert_eq!(status.pressure.level, PressureLevel::Emergency);
+    assert_eq!(status.futile_cleanups_total, 1);
+    assert!(status.cooldown.as_ref().unwrap().reason.contains("nothing that is registered"));
+}
+
+#[test]
+fn the_latest_reports_are_kept_and_no_more() {
+    let mut setting = setting();
+    let (_cache, _registration) = setting.cache(10_000);
+    for _ in 0..REPORTS_KEPT + 5 {
+        setting.process.set_live_mib(71);
+        setting.step_after(SECOND);
+    }
+    let status = setting.shared.lock();
+    assert_eq!(status.cleanups_total, REPORTS_KEPT as u64 + 5);
+    assert_eq!(status.reports.len(), REPORTS_KEPT);
+}

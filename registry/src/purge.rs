@@ -1,0 +1,113 @@
+//! [`Purgeable`]: the contract of what can give memory back when asked.
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use crate::pressure::PressureLevel;
+
+/// Something that holds memory it can do without: a cache, a pool, a singleton.
+///
+/// # Contract
+///
+/// - Both calls come from the monitor's thread, never from one that is allocating, with no lock
+///   of Bursar's held. They may allocate, register and unregister.
+/// - [`purge`](Self::purge) frees within the call, on the calling thread: what it freed is
+///   measured there. It tries locks rather than waiting for them, and says
+///   [`PurgeOutcome::Busy`] if it could not have one.
+/// - Once the [`Registration`](crate::Registration) is dropped, neither is called again.
+/// - A panic is contained, counted and reported; the purgeable is called again another time.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Mutex;
+/// use bursar::{PurgeOutcome, PurgeRequest, Purgeable};
+///
+/// struct Scratch(Mutex<Vec<u8>>);
+///
+/// impl Purgeable for Scratch {
+///     fn purgeable_bytes(&self) -> u64 {
+///         self.0.try_lock().map_or(0, |buffer| buffer.capacity() as u64)
+///     }
+///
+///     fn purge(&self, _request: &PurgeRequest) -> PurgeOutcome {
+///         let Ok(mut buffer) = self.0.try_lock() else { return PurgeOutcome::Busy };
+///         match std::mem::take(&mut *buffer).capacity() as u64 {
+///             0 => PurgeOutcome::Empty,
+///             bytes => PurgeOutcome::Freed(bytes),
+///         }
+///     }
+/// }
+/// ```
+pub trait Purgeable: Send + Sync {
+    /// About how many bytes a purge could free now. Cheap; it is asked before each cleanup and
+    /// by each reading of statistics.
+    fn purgeable_bytes(&self) -> u64;
+
+    /// Frees about `request.target_bytes`, the least valuable first.
+    fn purge(&self, request: &PurgeRequest) -> PurgeOutcome;
+}
+
+/// What is asked of a [`Purgeable`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PurgeRequest {
+    /// Bytes to free; `u64::MAX` for all there is.
+    pub target_bytes: u64,
+    /// The level in force.
+    pub level: PressureLevel,
+    /// When the answer is due; `None` for no hurry.
+    pub deadline: Option<Instant>,
+}
+
+impl PurgeRequest {
+    /// A request for `target_bytes` at `level`, without a deadline.
+    #[must_use]
+    pub fn new(target_bytes: u64, level: PressureLevel) -> Self {
+        Self { target_bytes, level, deadline: None }
+    }
+}
+
+/// What a [`Purgeable`] says it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PurgeOutcome {
+    /// Freed about so many bytes. The claim; what really came back is measured.
+    Freed(u64),
+    /// There was nothing to free.
+    Empty,
+    /// There may be something, but not at this moment.
+    Busy,
+}
+
+/// What it costs to have again what a purge throws away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RebuildCost {
+    /// Next to nothing: buffers, parsed copies.
+    Low,
+    /// Some computing.
+    #[default]
+    Medium,
+    /// A request to another service, or much computing.
+    High,
+}
+
+impl<P: Purgeable + ?Sized> Purgeable for Arc<P> {
+    fn purgeable_bytes(&self) -> u64 {
+        (**self).purgeable_bytes()
+    }
+
+    fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
+        (**self).purge(request)
+    }
+}
+
+/// Something that is gone has nothing to free.
+impl<P: Purgeable> Purgeable for Weak<P> {
+    fn purgeable_bytes(&self) -> u64 {
+        self.upgrade().map_or(0, |purgeable| purgeable.purgeable_bytes())
+    }
+
+    fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
+        self.upgrade().map_or(PurgeOutcome::Empty, |purgeable| purgeable.purge(request))
+    }
+}

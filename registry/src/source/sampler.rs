@@ -1,0 +1,129 @@
+//! Everything that a monitor reads and does outside of itself, behind one trait, so that tests
+//! can put a made-up process in its place.
+
+use bursar_alloc::{Collect, Collected, Tag, Watch};
+
+use super::{Cgroup, Process};
+use crate::budget::Budget;
+use crate::pressure::Sample;
+
+/// What a monitor sees of the process, and how it has pages given back.
+pub(crate) trait Sources: Send {
+    /// Whether the allocator has raised its flag since this was last asked.
+    fn take_pending(&mut self) -> bool;
+
+    /// Reads everything, and gives the allocator its new headroom.
+    fn sample(&mut self, budget: &Budget) -> Sample;
+
+    /// Reads the live bytes alone.
+    fn live_bytes(&mut self) -> u64;
+
+    /// Reads the allocator's dirty bytes alone.
+    fn dirty_bytes(&mut self) -> Option<u64>;
+
+    /// Has the allocator give free pages back.
+    fn collect(&mut self, how: Collect) -> Collected;
+
+    /// Bytes that the calling thread has freed so far less those it has allocated, under `tag`
+    /// or under any. Only differences mean anything.
+    fn net_freed_by_this_thread(&mut self, tag: Option<&'static Tag>) -> Option<i64>;
+}
+
+/// The process that this is.
+#[derive(Debug)]
+pub(crate) struct Sampler {
+    watch: Watch,
+    process: Option<Process>,
+    cgroup: Option<Cgroup>,
+    limit_bytes: Option<u64>,
+}
+
+/// The headroom is at least this part of the budget, so that at a watermark the allocator does
+/// not wake the monitor for every few bytes: it is part of how far a level can be passed.
+const MIN_ROOM_PART: u64 = 512;
+
+impl Sampler {
+    pub(crate) fn new(watch: Watch, cgroup: Option<Cgroup>, limit_bytes: Option<u64>) -> Self {
+        Self { watch, process: Process::open().ok(), cgroup, limit_bytes }
+    }
+}
+
+impl Sources for Sampler {
+    fn take_pending(&mut self) -> bool {
+        self.watch.take_pending()
+    }
+
+    fn sample(&mut self, budget: &Budget) -> Sample {
+        let mut sample = Sample { limit_bytes: self.limit_bytes, ..Sample::default() };
+        self.watch.scan(|live_bytes| {
+            let backend = bursar_alloc::backend_stats();
+            sample.live_bytes = live_bytes;
+            sample.active_bytes = backend.active_bytes;
+            sample.dirty_bytes = backend.dirty_bytes;
+            room_for_live(&sample, budget)
+        });
+        sample.resident_bytes = self.process.as_ref().and_then(|p| p.resident_bytes().ok());
+        sample.working_set_bytes =
+            self.cgroup.as_ref().and_then(|c| c.usage().ok()).map(|usage| usage.working_set_bytes);
+        sample
+    }
+
+    fn live_bytes(&mut self) -> u64 {
+        bursar_alloc::live_bytes()
+    }
+
+    fn dirty_bytes(&mut self) -> Option<u64> {
+        bursar_alloc::backend_stats().dirty_bytes
+    }
+
+    fn collect(&mut self, how: Collect) -> Collected {
+        bursar_alloc::collect(how)
+    }
+
+    fn net_freed_by_this_thread(&mut self, tag: Option<&'static Tag>) -> Option<i64> {
+        let usage = match tag {
+            Some(tag) => bursar_alloc::thread_usage(tag),
+            None => bursar_alloc::thread_usage_total(),
+        };
+        usage.map(|usage| usage.freed_bytes.wrapping_sub(usage.allocated_bytes) as i64)
+    }
+}
+
+/// Live bytes that may come before the footprint reaches the next watermark: pages fill at the
+/// rate at which they hold live bytes now.
+fn room_for_live(sample: &Sample, budget: &Budget) -> u64 {
+    let footprint = sample.footprint_bytes();
+    let room = budget.room_bytes(footprint);
+    if room == u64::MAX {
+        return room;
+    }
+    let live_share = if footprint == 0 { 1.0 } else { sample.live_bytes as f64 / footprint as f64 };
+    let scaled = (room as f64 * live_share) as u64;
+    scaled.max(budget.soft_limit_bytes() / MIN_ROOM_PART)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_scaled_by_how_much_of_its_pages_is_live() {
+        let budget = Budget::new(100 << 20).unwrap();
+        let sample = |live_mib: u64, active_mib: u64| Sample {
+            live_bytes: live_mib << 20,
+            active_bytes: Some(active_mib << 20),
+            ..Sample::default()
+        };
+        assert_eq!(room_for_live(&sample(0, 0), &budget), 70 << 20);
+        assert_eq!(room_for_live(&sample(30, 60), &budget), 5 << 20);
+        assert_eq!(room_for_live(&sample(60, 30), &budget), 10 << 20);
+        assert_eq!(room_for_live(&sample(96, 96), &budget), u64::MAX);
+    }
+
+    #[test]
+    fn just_below_a_watermark_the_room_has_a_floor() {
+        let budget = Budget::new(100 << 20).unwrap();
+        let sample = Sample { live_bytes: (70 << 20) - 1, ..Sample::default() };
+        assert_eq!(room_for_live(&sample, &budget), (100 << 20) / MIN_ROOM_PART);
+    }
+}

@@ -1,0 +1,241 @@
+//! [`Stats`]: one reading of everything, for people, JSON and metrics.
+
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bursar_alloc::TagUsage;
+use bytesize::ByteSize;
+
+use crate::budget::Budget;
+use crate::ladder::Stage;
+use crate::monitor::{Cooldown, Shared, Status};
+use crate::pressure::{Diagnosis, PressureLevel, Sample};
+use crate::registry::{Registry, Slot};
+use crate::report::CleanupReport;
+use crate::source::ContainerLimit;
+
+/// Everything there is to know at one moment. All sizes are in bytes.
+///
+/// Tags and live bytes are read now; `sample`, the level and what goes with it are the monitor's
+/// last reading, at most one interval old.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Stats {
+    /// The level in force.
+    pub level: PressureLevel,
+    /// What presses, while the level is above normal.
+    pub diagnosis: Option<Diagnosis>,
+    /// Usage as a share of what it may be, by the tightest of budget and container.
+    pub usage_ratio: f64,
+    /// What the footprint is kept to.
+    pub soft_limit_bytes: u64,
+    /// What the container may use, if it is limited.
+    pub limit_bytes: Option<u64>,
+    /// Where that limit was read.
+    pub limit_from: Option<String>,
+    /// Requested bytes not yet freed.
+    pub live_bytes: u64,
+    /// Blocks not yet freed.
+    pub live_blocks: u64,
+    /// The highest `live_bytes` that any reading saw.
+    pub peak_bytes: u64,
+    /// The monitor's last reading.
+    pub sample: Sample,
+    /// The allocator behind the accounting.
+    pub backend: Option<String>,
+    /// Each tag in use, the largest first.
+    pub tags: Vec<TagUsage>,
+    /// Each purgeable registered, the largest first.
+    pub purgeables: Vec<PurgeableStats>,
+    /// Cleanups made.
+    pub cleanups_total: u64,
+    /// Cleanups that freed next to nothing, or for which there was nothing to ask.
+    pub futile_cleanups_total: u64,
+    /// Live bytes that callbacks freed, as measured.
+    pub freed_bytes_total: u64,
+    /// Bytes of freed pages given back to the system, where the allocator knows.
+    pub collected_bytes_total: u64,
+    /// Why nothing is done although usage is high, if that is so.
+    pub cooldown: Option<Cooldown>,
+    /// The latest cleanup.
+    pub last_cleanup: Option<CleanupReport>,
+    /// Since Bursar was started.
+    pub uptime: Duration,
+}
+
+/// What a purgeable holds, and has done since it was registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct PurgeableStats {
+    /// The name it is registered under.
+    pub name: String,
+    /// Its tag's name.
+    pub tag: Option<String>,
+    /// The stage that asks it.
+    pub stage: Stage,
+    /// What it says it could free now.
+    pub purgeable_bytes: u64,
+    /// Times it was asked.
+    pub purges_total: u64,
+    /// Times it was busy.
+    pub busy_total: u64,
+    /// Times it panicked.
+    pub panics_total: u64,
+    /// Bytes it says it freed.
+    pub claimed_bytes_total: u64,
+    /// Bytes it freed, as measured.
+    pub freed_bytes_total: u64,
+}
+
+impl Stats {
+    pub(crate) fn read(
+        budget: &Budget,
+        limit: Option<&ContainerLimit>,
+        registry: &Registry,
+        shared: &Shared,
+        now: Duration,
+    ) -> Self {
+        let usage = bursar_alloc::usage();
+        let mut tags = usage.tags;
+        tags.sort_by_key(|tag| std::cmp::Reverse(tag.live_bytes));
+        let mut purgeables: Vec<_> =
+            registry.slots().iter().map(|slot| PurgeableStats::read(slot)).collect();
+        purgeables.sort_by_key(|purgeable| std::cmp::Reverse(purgeable.purgeable_bytes));
+
+        let status: &Status = &shared.lock();
+        let level = status.pressure.level;
+        let pressing = status.finding.filter(|_| level > PressureLevel::Normal);
+        Self {
+            level,
+            diagnosis: pressing.map(|finding| finding.diagnosis),
+            usage_ratio: status.finding.map_or(0.0, |finding| finding.usage),
+            soft_limit_bytes: budget.soft_limit_bytes(),
+            limit_bytes: limit.map(|limit| limit.bytes),
+            limit_from: limit.map(|limit| limit.from.clone()),
+            live_bytes: usage.live_bytes,
+            live_blocks: usage.live_blocks,
+            peak_bytes: usage.peak_bytes,
+            sample: status.sample,
+            backend: bursar_alloc::backend_name().map(str::to_owned),
+            tags,
+            purgeables,
+            cleanups_total: status.cleanups_total,
+            futile_cleanups_total: status.futile_cleanups_total,
+            freed_bytes_total: status.freed_bytes_total,
+            collected_bytes_total: status.collected_bytes_total,
+            cooldown: status.cooldown.clone(),
+            last_cleanup: status.reports.back().cloned(),
+            uptime: now,
+        }
+    }
+}
+
+impl PurgeableStats {
+    fn read(slot: &Slot) -> Self {
+        let totals = slot.totals();
+        Self {
+            name: slot.name().to_owned(),
+            tag: slot.tag().map(|tag| tag.name().to_owned()),
+            stage: slot.stage(),
+            purgeable_bytes: slot.purgeable_bytes(),
+            purges_total: totals.purges.load(Ordering::Relaxed),
+            busy_total: totals.busy.load(Ordering::Relaxed),
+            panics_total: totals.panics.load(Ordering::Relaxed),
+            claimed_bytes_total: totals.claimed_bytes.load(Ordering::Relaxed),
+            freed_bytes_total: totals.freed_bytes.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_summary(f)?;
+        self.write_tags(f)?;
+        self.write_purgeables(f)?;
+        self.write_cleanups(f)
+    }
+}
+
+impl Stats {
+    fn write_summary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "level {} at {:.1} % of the budget of {}",
+            self.level,
+            100.0 * self.usage_ratio,
+            ByteSize(self.soft_limit_bytes),
+        )?;
+        if let Some(diagnosis) = self.diagnosis {
+            write!(f, ", {diagnosis} pressure")?;
+        }
+        if let (Some(limit), Some(from)) = (self.limit_bytes, &self.limit_from) {
+            write!(f, " (container limit {} by {from})", ByteSize(limit))?;
+        }
+        let figures = [
+            ("live", Some(self.live_bytes)),
+            ("peak", Some(self.peak_bytes)),
+            ("active", self.sample.active_bytes),
+            ("dirty", self.sample.dirty_bytes),
+            ("resident", self.sample.resident_bytes),
+            ("working set", self.sample.working_set_bytes),
+        ];
+        for (index, (name, bytes)) in figures.into_iter().enumerate() {
+            f.write_str(if index == 0 { "\n" } else { ", " })?;
+            match bytes {
+                Some(bytes) => write!(f, "{name} {}", ByteSize(bytes))?,
+                None => write!(f, "{name} unknown")?,
+            }
+        }
+        Ok(())
+    }
+
+    fn write_tags(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n{:<24} {:>12} {:>10} {:>12}", "tag", "live", "blocks", "peak")?;
+        for tag in &self.tags {
+            let (live, peak) = (ByteSize(tag.live_bytes), ByteSize(tag.peak_bytes));
+            let (live, peak) = (live.to_string(), peak.to_string());
+            write!(f, "\n{:<24} {live:>12} {:>10} {peak:>12}", tag.name, tag.live_blocks)?;
+        }
+        Ok(())
+    }
+
+    fn write_purgeables(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.purgeables.is_empty() {
+            return Ok(());
+        }
+        let heads = ["purgeable", "stage", "could free", "purges", "freed"];
+        write!(
+            f,
+            "\n{:<24} {:>12} {:>12} {:>8} {:>12}",
+            heads[0], heads[1], heads[2], heads[3], heads[4]
+        )?;
+        for purgeable in &self.purgeables {
+            let stage = purgeable.stage;
+            let could_free = ByteSize(purgeable.purgeable_bytes).to_string();
+            let freed = ByteSize(purgeable.freed_bytes_total).to_string();
+            let (name, purges) = (&purgeable.name, purgeable.purges_total);
+            write!(f, "\n{name:<24} {stage:>12} {could_free:>12} {purges:>8} {freed:>12}")?;
+        }
+        Ok(())
+    }
+
+    fn write_cleanups(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "\n{} cleanups freed {} and gave {} of pages back",
+            self.cleanups_total,
+            ByteSize(self.freed_bytes_total),
+            ByteSize(self.collected_bytes_total),
+        )?;
+        if let Some(cooldown) = &self.cooldown {
+            write!(f, "\nwaiting {:?} since {}", cooldown.wait, cooldown.reason)?;
+        }
+        match &self.last_cleanup {
+            Some(report) => write!(f, "\nlast {report}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A made-up process for tests: a clock that is set, memory that is a number, and purgeables
+//! that take from it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bursar_alloc::{Collect, Collected, Tag};
+
+use crate::budget::Budget;
+use crate::clock::Clock;
+use crate::pressure::Sample;
+use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable};
+use crate::registry::Entry;
+use crate::source::Sources;
+
+pub(crate) const MIB: u64 = 1 << 20;
+
+#[derive(Debug, Default)]
+pub(crate) struct FakeClock(AtomicU64);
+
+impl FakeClock {
+    pub(crate) fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.as_millis() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A process whose memory is what the test says. Clones are the same process.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeProcess(Arc<FakeMemory>);
+
+#[derive(Debug, Default)]
+struct FakeMemory {
+    live_bytes: AtomicU64,
+    dirty_bytes: AtomicU64,
+    outside_bytes: AtomicU64,
+    freed_bytes: AtomicU64,
+    collections: Mutex<Vec<Collect>>,
+    pending: AtomicBool,
+}
+
+/// The made-up container's limit.
+pub(crate) const LIMIT_BYTES: u64 = 120 * MIB;
+
+impl FakeProcess {
+    pub(crate) fn set_live_mib(&self, mib: u64) {
+        self.0.live_bytes.store(mib * MIB, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_dirty_mib(&self, mib: u64) {
+        self.0.dirty_bytes.store(mib * MIB, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_outside_mib(&self, mib: u64) {
+        self.0.outside_bytes.store(mib * MIB, Ordering::Relaxed);
+    }
+
+    pub(crate) fn live_mib(&self) -> u64 {
+        self.0.live_bytes.load(Ordering::Relaxed) / MIB
+    }
+
+    pub(crate) fn collections(&self) -> Vec<Collect> {
+        self.0.collections.lock().unwrap().clone()
+    }
+
+    /// Turns live bytes into dirty pages, as a free does.
+    pub(crate) fn free(&self, bytes: u64) {
+        self.0.live_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.0.dirty_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.0.freed_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Sources for FakeProcess {
+    fn take_pending(&mut self) -> bool {
+        self.0.pending.swap(false, Ordering::Relaxed)
+    }
+
+    fn sample(&mut self, _: &Budget) -> Sample {
+        let live_bytes = self.live_bytes();
+        let dirty_bytes = self.0.dirty_bytes.load(Ordering::Relaxed);
+        let outside_bytes = self.0.outside_bytes.load(Ordering::Relaxed);
+        Sample {
+            live_bytes,
+            active_bytes: Some(live_bytes),
+            dirty_bytes: Some(dirty_bytes),
+            working_set_bytes: Some(live_bytes + dirty_bytes + outside_bytes),
+            limit_bytes: Some(LIMIT_BYTES),
+            ..Sample::default()
+        }
+    }
+
+    fn live_bytes(&mut self) -> u64 {
+        self.0.live_bytes.load(Ordering::Relaxed)
+    }
+
+    fn dirty_bytes(&mut self) -> Option<u64> {
+        Some(self.0.dirty_bytes.load(Ordering::Relaxed))
+    }
+
+    fn collect(&mut self, how: Collect) -> Collected {
+        self.0.collections.lock().unwrap().push(how);
+        if how == Collect::Purge {
+            self.0.dirty_bytes.store(0, Ordering::Relaxed);
+        }
+        Collected::Done
+    }
+
+    fn net_freed_by_this_thread(&mut self, _: Option<&'static Tag>) -> Option<i64> {
+        Some(self.0.freed_bytes.load(Ordering::Relaxed) as i64)
+    }
+}
+
+/// A cache of a made-up process: holds a number of bytes, and frees what it is asked for.
+pub(crate) struct FakeCache {
+    process: FakeProcess,
+    held_bytes: AtomicU64,
+    /// Claims to free, and frees nothing.
+    pub(crate) lies: AtomicBool,
+    pub(crate) requests: Mutex<Vec<PurgeRequest>>,
+}
+
+impl FakeCache {
+    pub(crate) fn new(process: &FakeProcess, held_mib: u64) -> Arc<Self> {
+        Arc::new(Self {
+            process: process.clone(),
+            held_bytes: AtomicU64::new(held_mib * MIB),
+            lies: AtomicBool::new(false),
+            requests: Mutex::new(Vec::new()),
+        })
+    }
+
+    pub(crate) fn asked_bytes(&self) -> Vec<u64> {
+        self.requests.lock().unwrap().iter().map(|request| request.target_bytes).collect()
+    }
+
+    pub(crate) fn entry(self: &Arc<Self>, name: &'static str) -> Entry {
+        Entry::new(name, Arc::clone(self) as Arc<dyn Purgeable>)
+    }
+}
+
+impl Purgeable for FakeCache {
+    fn purgeable_bytes(&self) -> u64 {
+        self.held_bytes.load(Ordering::Relaxed)
+    }
+
+    fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
+        self.requests.lock().unwrap().push(request.clone());
+        let bytes = request.target_bytes.min(self.purgeable_bytes());
+        if bytes == 0 {
+            return PurgeOutcome::Empty;
+        }
+        if !self.lies.load(Ordering::Relaxed) {
+            self.held_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.process.free(bytes);
+        }
+        PurgeOutcome::Freed(bytes)
+    }
+}
