@@ -1,16 +1,21 @@
 //! Being woken when the headroom is used up.
 
 use std::hint::black_box;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bursar_alloc::Watch;
 
 /// One watch in a process at a time; these tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
 
+#[expect(clippy::disallowed_methods, reason = "a test, not the path of an allocation")]
+fn take_turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn the_waiter_is_woken_once_the_headroom_is_used_up() {
-    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let _turn = take_turn();
     let watch = Watch::start(std::thread::current(), 64 << 20).unwrap();
     let _ = watch.take_pending();
     // Room for 1 GiB: the neighbours in this process do not use that up.
@@ -31,7 +36,7 @@ fn the_waiter_is_woken_once_the_headroom_is_used_up() {
 
 #[test]
 fn a_second_watch_is_refused_until_the_first_is_dropped() {
-    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let _turn = take_turn();
     let first = Watch::start(std::thread::current(), 1 << 20).unwrap();
     assert!(Watch::start(std::thread::current(), 1 << 20).is_none());
     drop(first);
@@ -40,7 +45,7 @@ fn a_second_watch_is_refused_until_the_first_is_dropped() {
 
 #[test]
 fn a_scan_answers_the_live_bytes_it_summed() {
-    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let _turn = take_turn();
     let watch = Watch::start(std::thread::current(), 1 << 30).unwrap();
     let block = black_box(vec![0u8; 48 << 20]);
     let mut seen = 0;

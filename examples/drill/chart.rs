@@ -1,0 +1,161 @@
+//! The chart: memory over time of both runs, beside the limit and the budget.
+
+use crate::run::{Fate, Report};
+use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use std::error::Error;
+use std::path::Path;
+
+const SIZE: (u32, u32) = (960, 480);
+const FONT: &str = "sans-serif";
+const INK: RGBColor = RGBColor(40, 44, 52);
+const FAINT: RGBColor = RGBColor(226, 229, 234);
+const BARE: RGBColor = RGBColor(200, 60, 40);
+const BURSAR: RGBColor = RGBColor(20, 105, 175);
+const LIMIT: RGBColor = RGBColor(90, 20, 20);
+const BUDGET: RGBColor = RGBColor(110, 115, 125);
+
+type Axes<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// What is drawn.
+#[derive(Debug)]
+pub(crate) struct Chart<'a> {
+    pub(crate) bare: &'a Report,
+    pub(crate) bursar: &'a Report,
+    pub(crate) limit: u64,
+    pub(crate) budget: u64,
+    /// Whether the memory is the container's count or the process's.
+    pub(crate) contained: bool,
+}
+
+impl Chart<'_> {
+    /// Writes the chart to `path` as SVG.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Box<dyn Error>> {
+        let root = SVGBackend::new(path, SIZE).into_drawing_area();
+        root.fill(&WHITE)?;
+        let mut axes = self.axes(&root)?;
+        self.level(&mut axes, self.limit, LIMIT, "limit")?;
+        self.level(&mut axes, self.budget, BUDGET, "Bursar's budget")?;
+        self.memory(&mut axes, self.bursar, BURSAR, "with Bursar")?;
+        self.memory(&mut axes, self.bare, BARE, "bare allocator")?;
+        self.end_of_bare(&mut axes)?;
+        axes.configure_series_labels()
+            .position(SeriesLabelPosition::LowerRight)
+            .label_font((FONT, 15).into_font().color(&INK))
+            .background_style(WHITE.mix(0.9))
+            .border_style(FAINT)
+            .margin(12)
+            .draw()?;
+        root.present()?;
+        Ok(())
+    }
+
+    fn axes<'a, 'b>(
+        &self,
+        root: &'a DrawingArea<SVGBackend<'b>, Shift>,
+    ) -> Result<Axes<'a, 'b>, Box<dyn Error>> {
+        let whose = if self.contained { "the container" } else { "the process" };
+        let title = format!(
+            "Memory of {whose} over time: one service, one load, a limit of {:.0} MiB",
+            mebibytes(self.limit)
+        );
+        let mut axes = ChartBuilder::on(root)
+            .caption(title, (FONT, 19).into_font().color(&INK))
+            .margin(14)
+            .x_label_area_size(44)
+            .y_label_area_size(58)
+            .build_cartesian_2d(0.0..self.seconds(), 0.0..mebibytes(self.limit) * 1.12)?;
+        axes.configure_mesh()
+            .bold_line_style(FAINT)
+            .light_line_style(TRANSPARENT)
+            .axis_style(INK)
+            .label_style((FONT, 14).into_font().color(&INK))
+            .axis_desc_style((FONT, 15).into_font().color(&INK))
+            .x_desc("seconds")
+            .y_desc("MiB")
+            .x_label_formatter(&|seconds| format!("{seconds}"))
+            .y_label_formatter(&|mebibytes| format!("{mebibytes:.0}"))
+            .draw()?;
+        Ok(axes)
+    }
+
+    /// The length of the longer run.
+    fn seconds(&self) -> f64 {
+        let longest = self.bare.alive.max(self.bursar.alive);
+        longest.as_secs_f64().max(1.0)
+    }
+
+    /// A horizontal line with its name and value.
+    fn level(
+        &self,
+        axes: &mut Axes<'_, '_>,
+        bytes: u64,
+        colour: RGBColor,
+        name: &str,
+    ) -> Result<(), Box<dyn Error>> {
+        let (end, at) = (self.seconds(), mebibytes(bytes));
+        axes.draw_series(DashedLineSeries::new(
+            [(0.0, at), (end, at)],
+            8,
+            5,
+            colour.stroke_width(2),
+        ))?
+        .label(format!("{name}: {at:.0} MiB"))
+        .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], colour.stroke_width(2)));
+        Ok(())
+    }
+
+    /// A run's memory as a line over a faint area.
+    fn memory(
+        &self,
+        axes: &mut Axes<'_, '_>,
+        run: &Report,
+        colour: RGBColor,
+        name: &str,
+    ) -> Result<(), Box<dyn Error>> {
+        let points = points(run);
+        axes.draw_series(AreaSeries::new(points.clone(), 0.0, colour.mix(0.10)))?;
+        axes.draw_series(LineSeries::new(points, colour.stroke_width(2)))?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 22, y)], colour.stroke_width(4)));
+        Ok(())
+    }
+
+    /// Marks where the bare run ended, and how.
+    fn end_of_bare(&self, axes: &mut Axes<'_, '_>) -> Result<(), Box<dyn Error>> {
+        let what = match self.bare.fate {
+            Fate::Killed => "killed by the kernel",
+            Fate::Stopped => "stopped by the drill",
+            _ => return Ok(()),
+        };
+        let Some(&at) = points(self.bare).last() else {
+            return Ok(());
+        };
+        axes.draw_series([Cross::new(at, 7, BARE.stroke_width(3))])?;
+        let words = format!("bare allocator {what} after {:.1} s", self.bare.alive.as_secs_f64());
+        // Towards the middle, so that it fits beside the mark.
+        let late = at.0 > self.seconds() / 2.0;
+        let (side, step) = if late { (HPos::Right, -0.012) } else { (HPos::Left, 0.012) };
+        let style = (FONT, 15).into_font().color(&BARE);
+        let style = style.pos(Pos::new(side, VPos::Center));
+        let beside = (at.0 + self.seconds() * step, mebibytes(self.limit) * 1.06);
+        axes.draw_series([Text::new(words, beside, style)])?;
+        Ok(())
+    }
+}
+
+/// Memory over time. A killed run ends at the peak that its container counted,
+/// which no sample saw.
+fn points(run: &Report) -> Vec<(f64, f64)> {
+    let sampled =
+        run.samples.iter().map(|sample| (sample.at.as_secs_f64(), mebibytes(sample.memory)));
+    let end = (run.alive.as_secs_f64(), mebibytes(run.peak));
+    let end = (run.fate == Fate::Killed).then_some(end);
+    sampled.chain(end).collect()
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
