@@ -8,7 +8,9 @@ use crate::budget::Budget;
 use crate::cleanup::Cleanup;
 use crate::clock::Clock;
 use crate::ladder::Ladder;
-use crate::pressure::{Finding, Pressure, PressureLevel, Sample, diagnose};
+use crate::pressure::{
+    Diagnosis, Finding, Pressure, PressureLevel, Sample, diagnose, level_reached,
+};
 use crate::registry::Registry;
 use crate::report::CleanupReport;
 use crate::source::Sources;
@@ -95,10 +97,17 @@ impl Monitor {
         // Taken before the reading: what is used up from here on raises it anew.
         let _ = self.sources.take_pending();
         let (sample, finding) = self.read();
-        let warning = self.budget.profile().watermarks.warning;
-        if finding.usage >= warning && !self.is_cooling_down() {
-            self.clean_up(&sample, finding);
-            self.read();
+        // What usage has reached now is acted on, not the level in force: that one stays for its
+        // dwell after a spike, and must not cost in calm what the spike did.
+        let level = level_reached(finding.usage, self.budget.profile());
+        if level > PressureLevel::Normal && !self.is_cooling_down(level) {
+            let futile = self.clean_up(level, &sample, finding);
+            let (sample, finding) = self.read();
+            match futile.or_else(|| self.fragmentation(&sample, finding)) {
+                Some(reason) => self.cool_down(level, reason),
+                None => self.cooldown = None,
+            }
+            self.shared.lock().cooldown.clone_from(&self.cooldown);
         }
         self.interval()
     }
@@ -119,33 +128,45 @@ impl Monitor {
         (sample, finding)
     }
 
-    fn is_cooling_down(&self) -> bool {
-        self.cooldown.as_ref().is_some_and(|cooldown| {
-            self.pressure.level <= cooldown.level && self.clock.now() < cooldown.until
-        })
+    fn is_cooling_down(&self, level: PressureLevel) -> bool {
+        self.cooldown
+            .as_ref()
+            .is_some_and(|cooldown| level <= cooldown.level && self.clock.now() < cooldown.until)
     }
 
-    fn clean_up(&mut self, sample: &Sample, finding: Finding) {
+    /// Plans and runs a cleanup. Answers why it was futile, if it was.
+    fn clean_up(
+        &mut self,
+        level: PressureLevel,
+        sample: &Sample,
+        finding: Finding,
+    ) -> Option<String> {
         let slots = self.registry.slots();
         let candidates: Vec<_> =
             slots.iter().enumerate().map(|(index, slot)| slot.candidate(index)).collect();
-        let level = self.pressure.level;
         let plan = self.ladder.plan(level, finding.diagnosis, sample, &self.budget, &candidates);
         let Some(plan) = plan else {
-            self.cool_down("nothing that is registered has anything to free".to_owned());
-            return;
+            return Some("nothing that is registered has anything to free".to_owned());
         };
         let (sources, clock) = (&mut *self.sources, &*self.clock);
         let report = Cleanup { plan: &plan, slots: &slots, sources, clock }.run();
-        match futility(&report, &self.budget) {
-            Some(reason) => self.cool_down(reason),
-            None => self.cooldown = None,
-        }
+        let futile = futility(&report, &self.budget);
         self.publish(report);
+        futile
     }
 
-    fn cool_down(&mut self, reason: String) {
-        let level = self.pressure.level;
+    /// Pages that stay in use for few live blocks are no reason to trim on and on: the blocks
+    /// may lie anywhere, and new ones fill the gaps.
+    fn fragmentation(&self, sample: &Sample, finding: Finding) -> Option<String> {
+        let warning = self.budget.profile().watermarks.warning;
+        let is_fragmented = finding.diagnosis == Diagnosis::Live
+            && finding.usage >= warning
+            && self.budget.usage(sample.live_bytes) < warning;
+        let (live, footprint) = (sample.live_bytes, sample.footprint_bytes());
+        is_fragmented.then(|| format!("fragmentation: {live} live bytes keep {footprint} in pages"))
+    }
+
+    fn cool_down(&mut self, level: PressureLevel, reason: String) {
         let wait = match &self.cooldown {
             Some(last) if level <= last.level => last.wait * 2,
             _ => FIRST_COOLDOWN,

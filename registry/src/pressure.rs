@@ -145,7 +145,7 @@ impl Pressure {
     /// the hysteresis, and after the dwell.
     #[must_use]
     pub fn classify(self, usage: f64, profile: &Profile, now: Duration) -> Self {
-        let reached = highest(profile, |watermark| usage >= watermark);
+        let reached = level_reached(usage, profile);
         if reached > self.level {
             return Self { level: reached, since: now };
         }
@@ -155,6 +155,11 @@ impl Pressure {
         }
         self
     }
+}
+
+/// The level whose watermark `usage` has reached, whatever level is in force.
+pub(crate) fn level_reached(usage: f64, profile: &Profile) -> PressureLevel {
+    highest(profile, |watermark| usage >= watermark)
 }
 
 fn highest(profile: &Profile, holds_at: impl Fn(f64) -> bool) -> PressureLevel {

@@ -40,6 +40,8 @@ struct FakeMemory {
     live_bytes: AtomicU64,
     dirty_bytes: AtomicU64,
     outside_bytes: AtomicU64,
+    /// In pages that hold live blocks, but not in the blocks.
+    gap_bytes: AtomicU64,
     freed_bytes: AtomicU64,
     collections: Mutex<Vec<Collect>>,
     pending: AtomicBool,
@@ -61,6 +63,10 @@ impl FakeProcess {
         self.0.outside_bytes.store(mib * MIB, Ordering::Relaxed);
     }
 
+    pub(crate) fn set_gaps_mib(&self, mib: u64) {
+        self.0.gap_bytes.store(mib * MIB, Ordering::Relaxed);
+    }
+
     pub(crate) fn live_mib(&self) -> u64 {
         self.0.live_bytes.load(Ordering::Relaxed) / MIB
     }
@@ -69,10 +75,12 @@ impl FakeProcess {
         self.0.collections.lock().unwrap().clone()
     }
 
-    /// Turns live bytes into dirty pages, as a free does.
+    /// Turns live bytes into dirty pages, as a free does; where there are gaps, into gaps.
     pub(crate) fn free(&self, bytes: u64) {
         self.0.live_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.0.dirty_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let is_fragmented = self.0.gap_bytes.load(Ordering::Relaxed) > 0;
+        let becomes = if is_fragmented { &self.0.gap_bytes } else { &self.0.dirty_bytes };
+        becomes.fetch_add(bytes, Ordering::Relaxed);
         self.0.freed_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 }
@@ -85,12 +93,13 @@ impl Sources for FakeProcess {
     fn sample(&mut self, _: &Budget) -> Sample {
         let live_bytes = self.live_bytes();
         let dirty_bytes = self.0.dirty_bytes.load(Ordering::Relaxed);
+        let gap_bytes = self.0.gap_bytes.load(Ordering::Relaxed);
         let outside_bytes = self.0.outside_bytes.load(Ordering::Relaxed);
         Sample {
             live_bytes,
-            active_bytes: Some(live_bytes),
+            active_bytes: Some(live_bytes + gap_bytes),
             dirty_bytes: Some(dirty_bytes),
-            working_set_bytes: Some(live_bytes + dirty_bytes + outside_bytes),
+            working_set_bytes: Some(live_bytes + gap_bytes + dirty_bytes + outside_bytes),
             limit_bytes: Some(LIMIT_BYTES),
             ..Sample::default()
         }

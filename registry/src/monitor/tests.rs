@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use bursar_alloc::Collect;
 
 use super::*;
-use crate::pressure::Diagnosis;
 use crate::registry::Registration;
 use crate::testing::{FakeCache, FakeClock, FakeProcess, MIB};
 
@@ -158,6 +157,40 @@ fn with_nothing_registered_it_says_so_and_does_not_spin() {
     assert_eq!(status.pressure.level, PressureLevel::Emergency);
     assert_eq!(status.futile_cleanups_total, 1);
     assert!(status.cooldown.as_ref().unwrap().reason.contains("nothing that is registered"));
+}
+
+#[test]
+fn after_a_spike_the_next_warning_costs_no_more_than_a_warning() {
+    let mut setting = setting();
+    let spent = FakeCache::new(&setting.process, 90);
+    let _spent = setting.registry.register(spent.entry("spent")).unwrap();
+    setting.process.set_live_mib(96);
+    setting.monitor.step();
+    assert_eq!(setting.level(), PressureLevel::Emergency);
+    let (cache, _registration) = setting.cache(60);
+    setting.process.set_live_mib(70);
+    setting.step_after(SECOND / 10);
+    assert_eq!(setting.level(), PressureLevel::Emergency, "still within its dwell");
+    assert_eq!(cache.asked_bytes().len(), 1);
+    assert!(setting.process.live_mib() > 55, "{}", setting.process.live_mib());
+}
+
+#[test]
+fn a_cache_is_not_trimmed_on_and_on_for_pages_that_do_not_come_free() {
+    let mut setting = setting();
+    let (cache, _registration) = setting.cache(60);
+    setting.process.set_live_mib(60);
+    setting.process.set_gaps_mib(20);
+    setting.monitor.step();
+    assert_eq!(cache.asked_bytes().len(), 1);
+    for _ in 0..50 {
+        setting.step_after(SECOND / 100);
+    }
+    assert_eq!(cache.asked_bytes().len(), 1);
+    setting.step_after(SECOND);
+    let cooldown = setting.shared.lock().cooldown.clone().unwrap();
+    assert_eq!(cooldown.wait, 2 * SECOND, "the wait doubles");
+    assert!(cooldown.reason.contains("fragmentation"), "{}", cooldown.reason);
 }
 
 #[test]
