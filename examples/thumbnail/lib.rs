@@ -48,3 +48,8 @@ pub fn make<R>(kind: Kind, id: u64, pool: &BufferPool, done: impl FnOnce(&[u8]) 
     }
     done(&answer)
 }
+
+/// The README's snippets, compiled and run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeSnippets;
