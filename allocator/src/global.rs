@@ -48,13 +48,39 @@ impl<B: Backend> AccountingAllocator<B> {
 
     /// Counts the new block at `ptr` and marks it with its tag; null is handed on.
     #[inline(always)]
-    unsafe fn admit(ptr: *mut u8, layout: Layout) -> *mut u8 {
-        if !ptr.is_null() {
-            let tag = thread::charge(layout.size(), Self::CONTROLS);
-            // SAFETY: the backend has just made a block of the outer layout of this one.
-            unsafe { block::write_tag(ptr, layout.size(), tag) };
+    unsafe fn admit(ptr: *mut u8, size: usize) -> *mut u8 {
+        if ptr.is_null() {
+            return ptr;
         }
+        let Some(tag) = thread::charge(size) else {
+            // SAFETY: as promised by the caller.
+            return unsafe { Self::admit_slowly(ptr, size) };
+        };
+        // SAFETY: the backend has just made a block of the outer layout of this size.
+        unsafe { block::write_tag(ptr, size, tag) };
         ptr
+    }
+
+    /// As [`admit`](Self::admit), where the thread's fuel is used up. Outlined whole, so that
+    /// nothing is saved across a call on the way that is always taken.
+    #[cold]
+    #[inline(never)]
+    unsafe fn admit_slowly(ptr: *mut u8, size: usize) -> *mut u8 {
+        let tag = thread::charge_slowly(size, Self::CONTROLS);
+        // SAFETY: the backend has just made a block of the outer layout of this size.
+        unsafe { block::write_tag(ptr, size, tag) };
+        ptr
+    }
+
+    /// Uncounts and frees a block, where the thread has no shard of its own.
+    #[cold]
+    #[inline(never)]
+    unsafe fn dealloc_slowly(&self, ptr: *mut u8, layout: Layout, tag: u8) {
+        thread::uncharge_slowly(tag, layout.size());
+        // SAFETY: the block was allocated, so its outer layout exists.
+        let outer = unsafe { block::outer_of_block(layout) };
+        // SAFETY: this is what the backend gave, at the layout it gave it for.
+        unsafe { self.backend.dealloc(ptr, outer) };
     }
 }
 
@@ -69,7 +95,7 @@ unsafe impl<B: Backend> GlobalAlloc for AccountingAllocator<B> {
         // SAFETY: the outer size is never zero.
         let ptr = unsafe { self.backend.alloc(outer) };
         // SAFETY: `ptr` is null or of the outer layout.
-        unsafe { Self::admit(ptr, layout) }
+        unsafe { Self::admit(ptr, layout.size()) }
     }
 
     #[inline]
@@ -80,14 +106,17 @@ unsafe impl<B: Backend> GlobalAlloc for AccountingAllocator<B> {
         // SAFETY: the outer size is never zero.
         let ptr = unsafe { self.backend.alloc_zeroed(outer) };
         // SAFETY: `ptr` is null or of the outer layout.
-        unsafe { Self::admit(ptr, layout) }
+        unsafe { Self::admit(ptr, layout.size()) }
     }
 
     #[inline]
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
         // SAFETY: the caller's block is ours, of this layout, and not yet freed.
         let tag = unsafe { block::read_tag(ptr, layout.size()) };
-        thread::uncharge(tag, layout.size());
+        if !thread::uncharge(tag, layout.size()) {
+            // SAFETY: the caller's block, whose tag this is.
+            return unsafe { self.dealloc_slowly(ptr, layout, tag) };
+        }
         // SAFETY: the block was allocated, so its outer layout exists.
         let outer = unsafe { block::outer_of_block(layout) };
         // SAFETY: this is what the backend gave, at the layout it gave it for.

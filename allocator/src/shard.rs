@@ -67,19 +67,43 @@ impl TagCounters {
         add(&self.freed_blocks, change.freed_blocks);
     }
 
+    /// Reads all four while their owner goes on writing.
+    ///
+    /// What was freed is read before what was allocated, so that the difference errs towards
+    /// live. A reader that loses its core in between would count as live all that came and went
+    /// meanwhile; so it looks whether frees moved on, and keeps the stillest of some readings.
     pub(crate) fn read(&self) -> TagSums {
-        // What was freed is read before what was allocated: of two reads around an allocation
-        // and its free by one thread, the sum then errs towards live, not below zero.
-        let freed_bytes = self.freed_bytes.load(Ordering::Relaxed);
-        let freed_blocks = self.freed_blocks.load(Ordering::Relaxed);
-        TagSums {
-            allocated_bytes: self.allocated_bytes.load(Ordering::Relaxed),
-            freed_bytes,
-            allocated_blocks: self.allocated_blocks.load(Ordering::Relaxed),
-            freed_blocks,
+        let mut stillest = self.read_once();
+        for _ in 1..MAX_READINGS {
+            if stillest.1 == 0 {
+                break;
+            }
+            let reading = self.read_once();
+            if reading.1 < stillest.1 {
+                stillest = reading;
+            }
         }
+        stillest.0
+    }
+
+    /// A reading, and by how much the freed bytes moved on during it.
+    fn read_once(&self) -> (TagSums, u64) {
+        // Acquire: keeps the loads that follow behind it.
+        let freed_bytes = self.freed_bytes.load(Ordering::Acquire);
+        let freed_blocks = self.freed_blocks.load(Ordering::Acquire);
+        let sums = TagSums {
+            allocated_bytes: self.allocated_bytes.load(Ordering::Acquire),
+            freed_bytes,
+            allocated_blocks: self.allocated_blocks.load(Ordering::Acquire),
+            freed_blocks,
+        };
+        let moved = self.freed_bytes.load(Ordering::Relaxed).wrapping_sub(freed_bytes);
+        (sums, moved)
     }
 }
+
+/// A busy owner moves on at every look; one of so many looks is not interrupted.
+const MAX_READINGS: usize = 4;
 
 /// Adds with a plain load and store: right only where one thread writes the counter.
 #[inline(always)]

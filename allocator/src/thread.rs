@@ -65,16 +65,24 @@ impl Drop for ExitHook {
     }
 }
 
-/// Counts a new block of `bytes` under the thread's tag, which is returned.
+/// Counts a new block of `bytes` under the thread's tag, which is returned; `None` if the slow
+/// path is due: [`charge_slowly`].
 #[inline(always)]
-pub(crate) fn charge(bytes: usize, backend: &'static Controls) -> u8 {
+pub(crate) fn charge(bytes: usize) -> Option<u8> {
     THREAD.with(|thread| {
         let tag = thread.tag.get();
-        if thread.burn(bytes) {
+        thread.burn(bytes).then(|| {
             thread.shard.get().charge(tag, bytes);
-        } else {
-            thread.charge_slowly(tag, bytes, 1, backend);
-        }
+            tag
+        })
+    })
+}
+
+/// What [`charge`] left undone.
+pub(crate) fn charge_slowly(bytes: usize, backend: &'static Controls) -> u8 {
+    THREAD.with(|thread| {
+        let tag = thread.tag.get();
+        thread.draw_and_count(tag, bytes, 1, backend);
         tag
     })
 }
@@ -86,22 +94,27 @@ pub(crate) fn grow(tag: u8, bytes: usize, backend: &'static Controls) {
         if thread.burn(bytes) {
             thread.shard.get().grow(tag, bytes);
         } else {
-            thread.charge_slowly(tag, bytes, 0, backend);
+            thread.draw_and_count(tag, bytes, 0, backend);
         }
     });
 }
 
-/// Counts a freed block of `tag`.
+/// Counts a freed block of `tag`; false if the slow path is due: [`uncharge_slowly`].
 #[inline(always)]
-pub(crate) fn uncharge(tag: u8, bytes: usize) {
+pub(crate) fn uncharge(tag: u8, bytes: usize) -> bool {
     THREAD.with(|thread| {
         let shard = thread.shard.get();
-        if is_owned(shard) {
+        let is_owned = is_owned(shard);
+        if is_owned {
             shard.uncharge(tag, bytes);
-        } else {
-            thread.uncharge_slowly(tag, bytes, 1);
         }
-    });
+        is_owned
+    })
+}
+
+/// What [`uncharge`] left undone.
+pub(crate) fn uncharge_slowly(tag: u8, bytes: usize) {
+    THREAD.with(|thread| thread.claim_and_count(tag, bytes, 1));
 }
 
 /// Counts a block of `tag` that shrank by `bytes`.
@@ -112,7 +125,7 @@ pub(crate) fn shrink(tag: u8, bytes: usize) {
         if is_owned(shard) {
             shard.shrink(tag, bytes);
         } else {
-            thread.uncharge_slowly(tag, bytes, 0);
+            thread.claim_and_count(tag, bytes, 0);
         }
     });
 }
@@ -160,7 +173,7 @@ impl ThreadState {
 
     #[cold]
     #[inline(never)]
-    fn charge_slowly(&self, tag: u8, bytes: usize, blocks: u64, backend: &'static Controls) {
+    fn draw_and_count(&self, tag: u8, bytes: usize, blocks: u64, backend: &'static Controls) {
         note_installed(backend);
         self.claim_if_due();
         self.refuel();
@@ -174,7 +187,7 @@ impl ThreadState {
 
     #[cold]
     #[inline(never)]
-    fn uncharge_slowly(&self, tag: u8, bytes: usize, blocks: u64) {
+    fn claim_and_count(&self, tag: u8, bytes: usize, blocks: u64) {
         self.claim_if_due();
         let change =
             TagSums { freed_bytes: bytes as u64, freed_blocks: blocks, ..TagSums::default() };
