@@ -1,0 +1,361 @@
+//! Any sequence of allocations, reallocations, frees and tag scopes: the blocks behave as blocks
+//! do, and every tag's account moves exactly as a model of it.
+//!
+//! The allocator is called directly and is not the program's own, so nothing but this target is
+//! on the books.
+
+#![no_main]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::ffi::c_char;
+use std::slice;
+use std::thread;
+
+use arbitrary::Arbitrary;
+use bursar_alloc::{AccountingAllocator, System, Tag, TagGuard, TagUsage};
+use libfuzzer_sys::fuzz_target;
+
+static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
+
+static TAGS: [Tag; 3] = [Tag::new("fuzz/a"), Tag::new("fuzz/b"), Tag::new("fuzz/c")];
+/// The account of no tag, before those of `TAGS`.
+const UNTAGGED: usize = 0;
+const ACCOUNTS: usize = 1 + TAGS.len();
+
+const MOST_OPERATIONS: usize = 512;
+const MOST_BLOCKS: usize = 128;
+const MOST_THREADS: usize = 8;
+
+#[derive(Arbitrary, Debug)]
+enum Operation {
+    Allocate { size: Size, align: Align, zeroed: bool },
+    AllocateTooMuch { below_the_limit: u16, align: Align },
+    Reallocate { block: u8, size: Size },
+    ReallocateTooMuch { block: u8 },
+    Free { block: u8 },
+    FreeOnAnotherThread { block: u8 },
+    Enter { tag: u8 },
+    Leave { guard: u8 },
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Size {
+    Small(u8),
+    /// Around a power of two, where size classes and Bursar's own bookkeeping change.
+    Boundary {
+        shift: u8,
+        off: i8,
+    },
+    Any(u16),
+}
+
+impl Size {
+    /// In bytes, not zero: `GlobalAlloc` has no blocks of none.
+    fn bytes(self) -> usize {
+        match self {
+            Self::Small(bytes) => usize::from(bytes).max(1),
+            Self::Boundary { shift, off } => {
+                (128_usize << (shift % 11)).saturating_add_signed(isize::from(off)).max(1)
+            }
+            Self::Any(bytes) => usize::from(bytes).max(1),
+        }
+    }
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+struct Align(u8);
+
+impl Align {
+    /// From 1 to two pages.
+    fn bytes(self) -> usize {
+        1 << (self.0 % 14)
+    }
+}
+
+/// A live block of `ALLOCATOR`, owned, filled with its pattern.
+struct Block {
+    start: *mut u8,
+    layout: Layout,
+    account: usize,
+    seed: u8,
+}
+
+// SAFETY: a block is memory that its `Block` alone may touch; the allocator takes frees from any
+// thread.
+unsafe impl Send for Block {}
+
+/// The byte that a block of this seed has at `index`.
+fn pattern(seed: u8, index: usize) -> u8 {
+    // 251 is prime: a block moved by any power of two does not fit its pattern.
+    seed.wrapping_add((index % 251) as u8)
+}
+
+impl Block {
+    /// `None` if the allocator says no.
+    fn allocate(layout: Layout, zeroed: bool, account: usize, seed: u8) -> Option<Self> {
+        assert_ne!(layout.size(), 0);
+        let start = if zeroed {
+            // SAFETY: the size is not zero.
+            unsafe { ALLOCATOR.alloc_zeroed(layout) }
+        } else {
+            // SAFETY: the size is not zero.
+            unsafe { ALLOCATOR.alloc(layout) }
+        };
+        if start.is_null() {
+            return None;
+        }
+        assert_eq!(start.addr() % layout.align(), 0, "{layout:?} at {start:?}");
+        let mut block = Self { start, layout, account, seed };
+        if zeroed {
+            let first_other = block.bytes().iter().position(|&byte| byte != 0);
+            assert_eq!(first_other, None, "a zeroed block of {layout:?}");
+        }
+        block.fill();
+        Some(block)
+    }
+
+    /// The bytes, all of them written: by `fill`, by the allocator if zeroed, or by the
+    /// reallocation that kept them.
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: the block is live, `size` bytes long, owned by `self`, and written as said above.
+        unsafe { slice::from_raw_parts(self.start, self.layout.size()) }
+    }
+
+    fn fill(&mut self) {
+        for index in 0..self.layout.size() {
+            // SAFETY: `index` is within the block.
+            let byte = unsafe { self.start.add(index) };
+            // SAFETY: the block is live and owned by `self`, mutably borrowed.
+            unsafe { byte.write(pattern(self.seed, index)) };
+        }
+    }
+
+    /// The first `len` bytes are as `fill` left them.
+    fn check(&self, len: usize) {
+        let first_other =
+            (0..len).zip(self.bytes()).find(|&(index, &byte)| byte != pattern(self.seed, index));
+        assert_eq!(first_other, None, "{:?} changed within its first {len} bytes", self.layout);
+    }
+
+    /// Whether it was done. If not, the block is as it was.
+    fn reallocate(&mut self, new_size: usize) -> bool {
+        let old_size = self.layout.size();
+        self.check(old_size);
+        // SAFETY: the block is live and of this layout; the new size is not zero, and the callers
+        // keep it from overflowing when rounded up to the alignment.
+        let start = unsafe { ALLOCATOR.realloc(self.start, self.layout, new_size) };
+        if start.is_null() {
+            self.check(old_size);
+            return false;
+        }
+        self.start = start;
+        assert_eq!(start.addr() % self.layout.align(), 0, "{:?} to {new_size}", self.layout);
+        let kept = Layout::from_size_align(old_size.min(new_size), self.layout.align());
+        // What is beyond the kept bytes is not written yet, and not looked at.
+        self.layout = kept.expect("not longer than the layout was");
+        self.check(self.layout.size());
+        let new = Layout::from_size_align(new_size, self.layout.align());
+        self.layout = new.expect("the allocator took it");
+        self.fill();
+        true
+    }
+
+    fn free(self) {
+        self.check(self.layout.size());
+        // SAFETY: the block is live and of this layout, and `self` is gone after this.
+        unsafe { ALLOCATOR.dealloc(self.start, self.layout) };
+    }
+}
+
+/// What an account has to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Account {
+    live_bytes: u64,
+    live_blocks: u64,
+    allocated_bytes_total: u64,
+}
+
+impl Account {
+    fn of(usage: &TagUsage) -> Self {
+        Self {
+            live_bytes: usage.live_bytes,
+            live_blocks: usage.live_blocks,
+            allocated_bytes_total: usage.allocated_bytes_total,
+        }
+    }
+
+    fn allocate(&mut self, bytes: usize) {
+        self.live_bytes += bytes as u64;
+        self.live_blocks += 1;
+        self.allocated_bytes_total += bytes as u64;
+    }
+
+    fn reallocate(&mut self, old_bytes: usize, new_bytes: usize) {
+        self.live_bytes = self.live_bytes - old_bytes as u64 + new_bytes as u64;
+        self.allocated_bytes_total += new_bytes.saturating_sub(old_bytes) as u64;
+    }
+
+    fn free(&mut self, bytes: usize) {
+        self.live_bytes -= bytes as u64;
+        self.live_blocks -= 1;
+    }
+}
+
+/// All accounts, as the allocator reports them.
+fn reported() -> [Account; ACCOUNTS] {
+    let usage = bursar_alloc::usage();
+    let account = |name: &str| {
+        let usage = usage.tags.iter().find(|tag| tag.name == name);
+        usage.map(Account::of).unwrap_or_default()
+    };
+    let accounts = [
+        account("untagged"),
+        account(TAGS[0].name()),
+        account(TAGS[1].name()),
+        account(TAGS[2].name()),
+    ];
+    let sum = |part: fn(&Account) -> u64| accounts.iter().map(part).sum::<u64>();
+    assert_eq!(sum(|account| account.live_bytes), usage.live_bytes, "the parts and the whole");
+    assert_eq!(sum(|account| account.live_blocks), usage.live_blocks, "the parts and the whole");
+    accounts
+}
+
+/// The blocks and scopes of one run, and what the accounts should be.
+struct Model {
+    blocks: Vec<Block>,
+    /// Each with the account that was current when it was entered.
+    guards: Vec<(TagGuard, usize)>,
+    current: usize,
+    accounts: [Account; ACCOUNTS],
+    threads: usize,
+    made: u8,
+}
+
+impl Model {
+    fn apply(&mut self, operation: Operation) {
+        match operation {
+            Operation::Allocate { size, align, zeroed } => {
+                self.allocate(size.bytes(), align.bytes(), zeroed);
+            }
+            Operation::AllocateTooMuch { below_the_limit, align } => {
+                let most = isize::MAX as usize - (align.bytes() - 1);
+                let size = most - usize::from(below_the_limit);
+                let layout = Layout::from_size_align(size, align.bytes());
+                let layout = layout.expect("within the limit of a layout");
+                let block = Block::allocate(layout, false, self.current, 0);
+                assert!(block.is_none(), "no machine has {size} bytes");
+            }
+            Operation::Reallocate { block, size } => {
+                let Some(index) = self.index_of(block) else {
+                    return;
+                };
+                let block = &mut self.blocks[index];
+                let (old_bytes, new_bytes) = (block.layout.size(), size.bytes());
+                if block.reallocate(new_bytes) {
+                    self.accounts[block.account].reallocate(old_bytes, new_bytes);
+                }
+            }
+            Operation::ReallocateTooMuch { block } => {
+                let Some(index) = self.index_of(block) else {
+                    return;
+                };
+                let block = &mut self.blocks[index];
+                let most = isize::MAX as usize - (block.layout.align() - 1);
+                assert!(!block.reallocate(most), "no machine has {most} bytes");
+            }
+            Operation::Free { block } => {
+                if let Some(block) = self.take(block) {
+                    block.free();
+                }
+            }
+            Operation::FreeOnAnotherThread { block } => {
+                if self.threads < MOST_THREADS
+                    && let Some(block) = self.take(block)
+                {
+                    self.threads += 1;
+                    thread::scope(|scope| drop(scope.spawn(|| block.free())));
+                }
+            }
+            Operation::Enter { tag } => {
+                let tag = usize::from(tag) % TAGS.len();
+                self.guards.push((TAGS[tag].enter(), self.current));
+                self.current = 1 + tag;
+            }
+            Operation::Leave { guard } => {
+                if !self.guards.is_empty() {
+                    // In any order: a guard puts back what it found.
+                    let index = usize::from(guard) % self.guards.len();
+                    let (guard, outer) = self.guards.remove(index);
+                    drop(guard);
+                    self.current = outer;
+                }
+            }
+        }
+    }
+
+    fn allocate(&mut self, size: usize, align: usize, zeroed: bool) {
+        if self.blocks.len() == MOST_BLOCKS {
+            return;
+        }
+        self.made = self.made.wrapping_add(1);
+        let layout = Layout::from_size_align(size, align).expect("small sizes fit");
+        if let Some(block) = Block::allocate(layout, zeroed, self.current, self.made) {
+            self.accounts[self.current].allocate(size);
+            self.blocks.push(block);
+        }
+    }
+
+    fn index_of(&self, block: u8) -> Option<usize> {
+        usize::from(block).checked_rem(self.blocks.len())
+    }
+
+    /// Takes a block out of the model and off its account.
+    fn take(&mut self, block: u8) -> Option<Block> {
+        let index = self.index_of(block)?;
+        let block = self.blocks.swap_remove(index);
+        self.accounts[block.account].free(block.layout.size());
+        Some(block)
+    }
+}
+
+/// AddressSanitizer asks this at its start: a block that is too large is null, as it is without
+/// the sanitizer, and no error.
+// SAFETY: the sanitizer's own name and signature for it, and nothing else defines it.
+#[unsafe(no_mangle)]
+extern "C" fn __asan_default_options() -> *const c_char {
+    c"allocator_may_return_null=1".as_ptr()
+}
+
+fuzz_target!(|operations: Vec<Operation>| {
+    // A thread of its own: scopes left out of order may leave it with a tag entered.
+    let done = thread::spawn(|| run(operations)).join();
+    done.expect("a failed assertion has aborted before");
+});
+
+fn run(operations: Vec<Operation>) {
+    let before = reported();
+    let mut model = Model {
+        blocks: Vec::new(),
+        guards: Vec::new(),
+        current: UNTAGGED,
+        accounts: before,
+        threads: 0,
+        made: 0,
+    };
+    for operation in operations.into_iter().take(MOST_OPERATIONS) {
+        model.apply(operation);
+        assert_eq!(reported(), model.accounts);
+    }
+    while let Some(block) = model.take(0) {
+        block.free();
+    }
+    let after = reported();
+    assert_eq!(after, model.accounts);
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(
+            (after.live_bytes, after.live_blocks),
+            (before.live_bytes, before.live_blocks),
+            "all was freed"
+        );
+    }
+}
