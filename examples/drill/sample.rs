@@ -133,10 +133,11 @@ mod tests {
         let served = Arc::new(AtomicU64::new(3));
         let sampler = Sampler::start(std::process::id(), Gauge::Resident { limit: 1 }, served)
             .expect("a sampler");
-        std::thread::sleep(Duration::from_millis(120));
-        assert!(sampler.over());
+        while !sampler.over() {
+            std::thread::yield_now();
+        }
         let samples = sampler.stop();
-        assert!(samples.len() >= 2);
+        assert!(!samples.is_empty());
         assert!(samples.iter().all(|sample| sample.memory > 1 && sample.served == 3));
     }
 }
