@@ -11,7 +11,7 @@
 
 use std::thread::Thread;
 
-use crate::primitive::{AtomicBool, AtomicCell, AtomicI64, CachePadded, Ordering};
+use crate::primitive::{AtomicBool, AtomicI64, AtomicRef, CachePadded, Ordering};
 
 /// A thread's first allowance, and its allowance while the headroom is gone.
 pub(crate) const MIN_ALLOWANCE_BYTES: i64 = 4 << 10;
@@ -35,7 +35,7 @@ pub(crate) struct Fuel {
     pending: AtomicBool,
     /// The thread to wake. Its handle is leaked, so that a late wake is never a use after free;
     /// one word, so that reading it never locks.
-    waiter: AtomicCell<Option<&'static Thread>>,
+    waiter: AtomicRef<Thread>,
 }
 
 impl Fuel {
@@ -44,7 +44,7 @@ impl Fuel {
             headroom: CachePadded::new(AtomicI64::new(UNLIMITED)),
             allowance_cap: AtomicI64::new(UNWATCHED_ALLOWANCE_BYTES),
             pending: AtomicBool::new(false),
-            waiter: AtomicCell::new(None),
+            waiter: AtomicRef::empty(),
         }
     }
 
@@ -73,7 +73,7 @@ impl Fuel {
             return;
         }
         // `unpark` is one of the few calls that std permits inside a global allocator.
-        if let Some(waiter) = self.waiter.load() {
+        if let Some(waiter) = self.waiter.get() {
             waiter.unpark();
         }
     }
@@ -107,12 +107,12 @@ impl Fuel {
         let cap = i64::try_from(budget_bytes / 1024).unwrap_or(MAX_ALLOWANCE_BYTES);
         let cap = cap.clamp(MIN_ALLOWANCE_BYTES, MAX_ALLOWANCE_BYTES);
         self.allowance_cap.store(cap, Ordering::Relaxed);
-        self.waiter.store(Some(waiter));
+        self.waiter.set(Some(waiter));
     }
 
     /// Watches no budget from now on.
     pub(crate) fn clear_waiter(&self) {
-        self.waiter.store(None);
+        self.waiter.set(None);
         self.allowance_cap.store(UNWATCHED_ALLOWANCE_BYTES, Ordering::Relaxed);
         self.finish_scan(self.begin_scan(), UNLIMITED as u64);
         self.pending.store(false, Ordering::Relaxed);
@@ -163,11 +163,6 @@ mod tests {
         assert_eq!(fuel.next_allowance(allowance), 10_000);
         fuel.draw(1 << 20);
         assert_eq!(fuel.next_allowance(allowance), MIN_ALLOWANCE_BYTES);
-    }
-
-    #[test]
-    fn the_waiter_is_read_without_a_lock() {
-        assert!(AtomicCell::<Option<&'static Thread>>::is_lock_free());
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! [`AccountingAllocator`]: a backend whose every block is counted under a tag.
 
 use std::alloc::{GlobalAlloc, Layout};
-use std::ptr::null_mut;
 
 use crate::backend::{Backend, Controls};
 use crate::{block, thread};
@@ -46,65 +45,103 @@ impl<B: Backend> AccountingAllocator<B> {
 
     const CONTROLS: &'static Controls = &Controls::of::<B>();
 
-    /// Counts the new block at `ptr` and marks it with its tag; null is handed on.
+    /// Marks the new block at `ptr` with the thread's tag and counts it; null is handed on.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` is null, or the backend has just made it a block of the outer layout of `size`.
     #[inline(always)]
     unsafe fn admit(ptr: *mut u8, size: usize) -> *mut u8 {
         if ptr.is_null() {
             return ptr;
         }
-        let Some(tag) = thread::charge(size) else {
-            // SAFETY: as promised by the caller.
-            return unsafe { Self::admit_slowly(ptr, size) };
-        };
-        // SAFETY: the backend has just made a block of the outer layout of this size.
-        unsafe { block::write_tag(ptr, size, tag) };
+        let tag = thread::current_tag();
+        // SAFETY: it is a block of that outer layout, and nobody else has it yet.
+        if !unsafe { block::write_tag(ptr, size, tag) } {
+            return Self::admit_unmapped(ptr, size, tag);
+        }
+        if thread::charge(tag, size) { ptr } else { Self::admit_slowly(ptr, size, tag) }
+    }
+
+    /// The rest of [`admit`](Self::admit), where the block's address has no map yet. Outlined
+    /// whole, as the other slow paths, so that nothing is saved across a call on the way that is
+    /// always taken.
+    #[cold]
+    #[inline(never)]
+    fn admit_unmapped(ptr: *mut u8, size: usize, tag: u8) -> *mut u8 {
+        Self::count(block::write_tag_slowly(ptr, tag), size);
         ptr
     }
 
-    /// As [`admit`](Self::admit), where the thread's fuel is used up. Outlined whole, so that
-    /// nothing is saved across a call on the way that is always taken.
+    /// The rest of [`admit`](Self::admit), where the thread's fuel is used up.
     #[cold]
     #[inline(never)]
-    unsafe fn admit_slowly(ptr: *mut u8, size: usize) -> *mut u8 {
-        let tag = thread::charge_slowly(size, Self::CONTROLS);
-        // SAFETY: the backend has just made a block of the outer layout of this size.
-        unsafe { block::write_tag(ptr, size, tag) };
+    fn admit_slowly(ptr: *mut u8, size: usize, tag: u8) -> *mut u8 {
+        thread::charge_slowly(tag, size, Self::CONTROLS);
         ptr
     }
 
     /// Uncounts and frees a block, where the thread has no shard of its own.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` is a block of ours, of this layout and this tag, not to be used any more.
     #[cold]
     #[inline(never)]
     unsafe fn dealloc_slowly(&self, ptr: *mut u8, layout: Layout, tag: u8) {
         thread::uncharge_slowly(tag, layout.size());
-        // SAFETY: the block was allocated, so its outer layout exists.
-        let outer = unsafe { block::outer_of_block(layout) };
         // SAFETY: this is what the backend gave, at the layout it gave it for.
-        unsafe { self.backend.dealloc(ptr, outer) };
+        unsafe { self.backend.dealloc(ptr, block::outer(layout)) };
+    }
+
+    /// The rest of `realloc`, where the block's new address has no map yet. If it cannot have
+    /// one, the whole charge goes where the tag goes.
+    #[cold]
+    #[inline(never)]
+    fn resize_unmapped(ptr: *mut u8, tag: u8, old_size: usize, new_size: usize) -> *mut u8 {
+        let new_tag = block::write_tag_slowly(ptr, tag);
+        if new_tag == tag {
+            Self::count_resized(tag, old_size, new_size);
+        } else {
+            thread::uncharge_slowly(tag, old_size);
+            Self::count(new_tag, new_size);
+        }
+        ptr
+    }
+
+    /// Counts a new block, on whatever way.
+    fn count(tag: u8, size: usize) {
+        if !thread::charge(tag, size) {
+            thread::charge_slowly(tag, size, Self::CONTROLS);
+        }
+    }
+
+    /// Counts what a block grew or shrank by.
+    #[inline(always)]
+    fn count_resized(tag: u8, old_size: usize, new_size: usize) {
+        if new_size >= old_size {
+            thread::grow(tag, new_size - old_size, Self::CONTROLS);
+        } else {
+            thread::shrink(tag, old_size - new_size);
+        }
     }
 }
 
 // SAFETY: blocks are the backend's own, of at least the size and the alignment asked for; the
-// bytes behind those asked for are never handed out.
+// byte behind those asked for is never handed out.
 unsafe impl<B: Backend> GlobalAlloc for AccountingAllocator<B> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let Some(outer) = block::outer(layout) else {
-            return null_mut();
-        };
         // SAFETY: the outer size is never zero.
-        let ptr = unsafe { self.backend.alloc(outer) };
+        let ptr = unsafe { self.backend.alloc(block::outer(layout)) };
         // SAFETY: `ptr` is null or of the outer layout.
         unsafe { Self::admit(ptr, layout.size()) }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let Some(outer) = block::outer(layout) else {
-            return null_mut();
-        };
-        // SAFETY: the outer size is never zero.
-        let ptr = unsafe { self.backend.alloc_zeroed(outer) };
+        // SAFETY: as in `alloc`.
+        let ptr = unsafe { self.backend.alloc_zeroed(block::outer(layout)) };
         // SAFETY: `ptr` is null or of the outer layout.
         unsafe { Self::admit(ptr, layout.size()) }
     }
@@ -117,35 +154,31 @@ unsafe impl<B: Backend> GlobalAlloc for AccountingAllocator<B> {
             // SAFETY: the caller's block, whose tag this is.
             return unsafe { self.dealloc_slowly(ptr, layout, tag) };
         }
-        // SAFETY: the block was allocated, so its outer layout exists.
-        let outer = unsafe { block::outer_of_block(layout) };
         // SAFETY: this is what the backend gave, at the layout it gave it for.
-        unsafe { self.backend.dealloc(ptr, outer) };
+        unsafe { self.backend.dealloc(ptr, block::outer(layout)) };
     }
 
     #[inline]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        let Some(new_outer) = block::outer_size(new_size, layout.align()) else {
-            return null_mut();
-        };
         let old_size = layout.size();
         // SAFETY: the caller's block is ours, of this layout, and not yet freed.
         let tag = unsafe { block::read_tag(ptr, old_size) };
-        // SAFETY: the block was allocated, so its outer layout exists.
-        let outer = unsafe { block::outer_of_block(layout) };
-        // SAFETY: this is what the backend gave, and the new outer size is valid, not zero.
-        let new_ptr = unsafe { self.backend.realloc(ptr, outer, new_outer) };
+        let (outer, new_outer_size) = (block::outer(layout), block::outer_size(new_size));
+        // SAFETY: this is what the backend gave; the new outer size is not zero, and valid since
+        // the new size is, as the caller promises.
+        let new_ptr = unsafe { self.backend.realloc(ptr, outer, new_outer_size) };
         if new_ptr.is_null() {
             // The old block stands as it was, its tag included.
             return new_ptr;
         }
         // SAFETY: the block is now of the outer layout of `new_size` bytes.
-        unsafe { block::write_tag(new_ptr, new_size, tag) };
-        if new_size >= old_size {
-            thread::grow(tag, new_size - old_size, Self::CONTROLS);
-        } else {
-            thread::shrink(tag, old_size - new_size);
+        if !unsafe { block::write_tag(new_ptr, new_size, tag) } {
+            return Self::resize_unmapped(new_ptr, tag, old_size, new_size);
         }
+        Self::count_resized(tag, old_size, new_size);
         new_ptr
     }
 }
+
+#[cfg(test)]
+mod tests;

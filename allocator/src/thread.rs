@@ -11,8 +11,9 @@ use crate::ledger::Ledger;
 use crate::shard::{Shard, TagSums};
 use crate::tag::{TAG_NUMBERS, UNTAGGED};
 
-/// Threads that can have a shard of their own at once; more than that share one.
-pub(crate) const SLOTS: usize = 512;
+/// Threads that can have a shard of their own at once; more than that share one. Miri tracks each
+/// byte of the table at each borrow: it gets a small one.
+pub(crate) const SLOTS: usize = if cfg!(miri) { 4 } else { 512 };
 
 /// The process's books: 4 MiB of address space, of which only touched pages cost memory.
 pub(crate) static LEDGER: Ledger<SLOTS, TAG_NUMBERS> = Ledger::new();
@@ -65,26 +66,27 @@ impl Drop for ExitHook {
     }
 }
 
-/// Counts a new block of `bytes` under the thread's tag, which is returned; `None` if the slow
-/// path is due: [`charge_slowly`].
+/// The tag that the calling thread's allocations are charged to.
 #[inline(always)]
-pub(crate) fn charge(bytes: usize) -> Option<u8> {
+pub(crate) fn current_tag() -> u8 {
+    THREAD.with(|thread| thread.tag.get())
+}
+
+/// Counts a new block of `tag`; false if the slow path is due: [`charge_slowly`].
+#[inline(always)]
+pub(crate) fn charge(tag: u8, bytes: usize) -> bool {
     THREAD.with(|thread| {
-        let tag = thread.tag.get();
-        thread.burn(bytes).then(|| {
+        let has_fuel = thread.burn(bytes);
+        if has_fuel {
             thread.shard.get().charge(tag, bytes);
-            tag
-        })
+        }
+        has_fuel
     })
 }
 
 /// What [`charge`] left undone.
-pub(crate) fn charge_slowly(bytes: usize, backend: &'static Controls) -> u8 {
-    THREAD.with(|thread| {
-        let tag = thread.tag.get();
-        thread.draw_and_count(tag, bytes, 1, backend);
-        tag
-    })
+pub(crate) fn charge_slowly(tag: u8, bytes: usize, backend: &'static Controls) {
+    THREAD.with(|thread| thread.draw_and_count(tag, bytes, 1, backend));
 }
 
 /// Counts a block of `tag` that grew by `bytes`.

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::hint::black_box;
 
+use crate::block;
 use crate::primitive::{AtomicU64, Ordering};
 use crate::shard::TagSums;
 use crate::tag::{self, TAG_NUMBERS, Tag};
@@ -52,6 +53,9 @@ pub struct Usage {
     pub thread_slots_in_use: usize,
     /// How often a thread found no counters of its own free and had to share.
     pub thread_slots_refused_total: u64,
+    /// Blocks of a KiB and more that were counted as untagged, since the map of their part of
+    /// address space could not be had (as under a tight `ulimit -v`).
+    pub unattributed_blocks_total: u64,
     /// Tags counted under `overflow` since no number was left for them.
     pub overflowed_tags: usize,
 }
@@ -113,6 +117,7 @@ pub fn usage() -> Usage {
         tags,
         thread_slots_in_use: LEDGER.slots_in_use(),
         thread_slots_refused_total: LEDGER.refused_claims(),
+        unattributed_blocks_total: block::unattributed_blocks(),
         overflowed_tags: tag::overflowed_tags(),
     }
 }

@@ -7,7 +7,7 @@ mod system;
 
 use std::alloc::GlobalAlloc;
 
-use crate::primitive::AtomicCell;
+use crate::primitive::AtomicRef;
 
 #[cfg(all(feature = "jemalloc", not(all(windows, target_env = "msvc"))))]
 pub use jemalloc::Jemalloc;
@@ -89,32 +89,31 @@ impl Controls {
     }
 }
 
-/// The backend that served this process's first allocation, in one word that is read without a
-/// lock.
-static INSTALLED: AtomicCell<Option<&'static Controls>> = AtomicCell::new(None);
+/// The backend that served this process's first allocation.
+static INSTALLED: AtomicRef<Controls> = AtomicRef::empty();
 
 /// Notes the backend in use. Part of the slow path of an allocation.
 pub(crate) fn note_installed(controls: &'static Controls) {
-    if INSTALLED.load().is_none() {
-        INSTALLED.store(Some(controls));
+    if INSTALLED.get().is_none() {
+        INSTALLED.set(Some(controls));
     }
 }
 
 /// The name of the backend in use, or `None` before the first counted allocation.
 #[must_use]
 pub fn backend_name() -> Option<&'static str> {
-    INSTALLED.load().map(|controls| controls.name)
+    INSTALLED.get().map(|controls| controls.name)
 }
 
 /// What the backend in use knows of its memory; all `None` before the first counted allocation.
 /// Costs what [`Backend::stats`] does.
 #[must_use]
 pub fn backend_stats() -> BackendStats {
-    INSTALLED.load().map_or_else(BackendStats::default, |controls| (controls.stats)())
+    INSTALLED.get().map_or_else(BackendStats::default, |controls| (controls.stats)())
 }
 
 /// Has the backend in use give free pages back to the system: some 20 ms for 100 MB of them with
 /// jemalloc, well under a microsecond when there are none.
 pub fn collect(how: Collect) -> Collected {
-    INSTALLED.load().map_or(Collected::Unsupported, |controls| (controls.collect)(how))
+    INSTALLED.get().map_or(Collected::Unsupported, |controls| (controls.collect)(how))
 }

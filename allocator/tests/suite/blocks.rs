@@ -79,6 +79,31 @@ fn a_realloc_that_cannot_be_had_leaves_the_block_and_its_charge() {
     assert_eq!(tag_usage(&TAG).live_bytes, 0);
 }
 
+#[test]
+fn a_realloc_across_the_line_between_trailer_and_map_keeps_tag_and_content_both_ways() {
+    static TAG: Tag = Tag::new("blocks/across-the-line");
+    let sizes = [1, 512, 1022, 1023, 1024, 1025, 1026, 2048, 40_000, 1 << 20];
+    for align in [1, 8, 64, 4096] {
+        for (old, new) in sizes.into_iter().flat_map(|old| sizes.map(|new| (old, new))) {
+            let (old_layout, new_layout) = (layout(old, align), layout(new, align));
+            // SAFETY: the size is not zero.
+            let ptr = TAG.scope(|| unsafe { DIRECT.alloc(old_layout) });
+            // SAFETY: `old` bytes were asked for.
+            unsafe { ptr.write_bytes(0xA5, old) };
+            // SAFETY: the block is live and of this layout.
+            let ptr = unsafe { DIRECT.realloc(ptr, old_layout, new) };
+            // SAFETY: so many bytes were written, and survive.
+            let kept = unsafe { std::slice::from_raw_parts(ptr, old.min(new)) };
+            assert!(kept.iter().all(|&byte| byte == 0xA5), "{old} to {new}");
+            assert_eq!(ptr.addr() % align, 0);
+            assert_eq!((tag_usage(&TAG).live_bytes, tag_usage(&TAG).live_blocks), (new as u64, 1));
+            // SAFETY: the block is live, and its layout this one.
+            unsafe { DIRECT.dealloc(ptr, new_layout) };
+            assert_eq!((tag_usage(&TAG).live_bytes, tag_usage(&TAG).live_blocks), (0, 0));
+        }
+    }
+}
+
 /// Answers null once `CALLS_LEFT` is used up.
 #[derive(Debug)]
 struct Failing;

@@ -1,0 +1,122 @@
+//! Where a block's tag lives: below a KiB in one trailer byte right behind the bytes that were
+//! asked for, from a KiB on in a map over address space, so that buffers of whole pages and of
+//! powers of two do not spill into the next size class.
+//!
+//! All layout and pointer arithmetic is here and nowhere else. A block's outer layout depends on
+//! its size and alignment alone, never on what could be mapped.
+
+mod map;
+
+use std::alloc::Layout;
+
+use map::AddressMap;
+
+/// Bytes that a small block has beyond those asked for.
+const TRAILER_LEN: usize = 1;
+/// Blocks below this size are small.
+const SMALL_BELOW_BYTES: usize = map::GRANULE_BYTES;
+
+#[cfg(not(test))]
+static MAP: AddressMap = AddressMap::new();
+#[cfg(test)]
+static MAP: AddressMap = AddressMap::with_provider(map::testing::region_unless_refused);
+#[cfg(test)]
+pub(crate) use map::testing::refuse_new_regions;
+
+/// The outer size of a block of `size` bytes.
+#[inline(always)]
+fn outer_len(size: usize) -> usize {
+    if size < SMALL_BELOW_BYTES { size + TRAILER_LEN } else { size }
+}
+
+/// What to ask the backend for when `layout` is asked of us.
+#[inline(always)]
+pub(crate) fn outer(layout: Layout) -> Layout {
+    let size = outer_len(layout.size());
+    // SAFETY: the alignment is a layout's own, and so is a large block's size. A small one's,
+    // rounded up to the alignment, is the alignment itself or below 2 KiB; the alignment is at
+    // most isize::MAX, as it is for every layout whose size is not zero.
+    unsafe { Layout::from_size_align_unchecked(size, layout.align()) }
+}
+
+/// The outer size of a block that is to become `new_size` bytes long.
+#[inline(always)]
+pub(crate) fn outer_size(new_size: usize) -> usize {
+    outer_len(new_size)
+}
+
+/// Writes the tag of the block of `size` bytes at `ptr`; false if the slow path is due:
+/// [`write_tag_slowly`].
+///
+/// # Safety
+///
+/// `ptr` is the start of a block whose outer layout is that of `size` bytes, owned by the caller.
+#[inline(always)]
+pub(crate) unsafe fn write_tag(ptr: *mut u8, size: usize, tag: u8) -> bool {
+    if size >= SMALL_BELOW_BYTES {
+        return MAP.set(ptr.addr(), tag);
+    }
+    // SAFETY: the outer layout has TRAILER_LEN bytes behind the first `size`.
+    let trailer = unsafe { ptr.add(size) };
+    // SAFETY: the caller owns the block, and a byte needs no alignment.
+    unsafe { trailer.write(tag) };
+    true
+}
+
+/// What [`write_tag`] left undone. Returns the tag that the block bears for as long as it is
+/// there: another, if the map of its part of address space cannot be had.
+pub(crate) fn write_tag_slowly(ptr: *mut u8, tag: u8) -> u8 {
+    MAP.set_slowly(ptr.addr(), tag)
+}
+
+/// Reads the tag of the block of `size` bytes at `ptr`.
+///
+/// # Safety
+///
+/// As for [`write_tag`], and the tag was written at this size.
+#[inline(always)]
+pub(crate) unsafe fn read_tag(ptr: *mut u8, size: usize) -> u8 {
+    if size >= SMALL_BELOW_BYTES {
+        return MAP.get(ptr.addr());
+    }
+    // SAFETY: the outer layout has TRAILER_LEN bytes behind the first `size`.
+    let trailer = unsafe { ptr.add(size) };
+    // SAFETY: `write_tag` initialised it, and only this module writes there.
+    unsafe { trailer.read() }
+}
+
+/// How many blocks of a KiB and more are untagged, since the map of their GiB of address space
+/// could not be had.
+pub(crate) fn unattributed_blocks() -> u64 {
+    MAP.unattributed_blocks()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_outer_layout_keeps_the_alignment_and_only_a_small_block_is_longer() {
+        let sizes = if cfg!(miri) { 1000..=1040 } else { 0..=5000 };
+        for align in (0..=16).map(|shift| 1usize << shift) {
+            for size in sizes.clone() {
+                let layout = Layout::from_size_align(size, align).unwrap();
+                let expected = if size < 1024 { size + 1 } else { size };
+                assert_eq!((outer(layout).size(), outer(layout).align()), (expected, align));
+                assert_eq!(outer_size(size), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn the_outer_layout_is_valid_up_to_the_largest_size_and_alignment() {
+        let limit = isize::MAX as usize;
+        for align in (0..usize::BITS - 1).map(|shift| 1usize << shift) {
+            for size in [0, 1, 1022, 1023, 1024, limit - (align - 1)] {
+                let Ok(layout) = Layout::from_size_align(size, align) else { continue };
+                let outer = outer(layout);
+                assert!(Layout::from_size_align(outer.size(), outer.align()).is_ok(), "{layout:?}");
+            }
+        }
+    }
+}
