@@ -38,6 +38,32 @@ impl fmt::Display for Stage {
 
 /// Which stages run at which level when live bytes press. Each stage runs only if those before
 /// it did not reach the target.
+///
+/// # Examples
+///
+/// What would be done about 80 MiB of live bytes in a budget of 100, with one cache?
+///
+/// ```
+/// use bursar::{
+///     Budget, Candidate, Diagnosis, Ladder, PressureLevel, RebuildCost, Sample, Stage,
+/// };
+///
+/// let mut sample = Sample::default();
+/// sample.live_bytes = 80 << 20;
+/// let cache = Candidate {
+///     index: 0,
+///     stage: Stage::Trim,
+///     priority: 0,
+///     rebuild_cost: RebuildCost::Medium,
+///     purgeable_bytes: 60 << 20,
+/// };
+/// let budget = Budget::new(100 << 20)?;
+/// let level = PressureLevel::Critical;
+/// let plan = Ladder::default().plan(level, Diagnosis::Live, &sample, &budget, &[cache]).unwrap();
+/// assert_eq!(plan.stages[0].stage, Stage::Trim);
+/// assert_eq!(plan.stages[0].asks[0].max_bytes, 30 << 20); // at most half of one cache
+/// # Ok::<(), bursar::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

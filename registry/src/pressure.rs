@@ -111,6 +111,21 @@ pub struct Finding {
 ///
 /// The footprint is held against the budget; the container's working set, which takes in what is
 /// outside the heap, against the container's limit.
+///
+/// # Examples
+///
+/// ```
+/// use bursar::{Budget, Diagnosis, Sample, diagnose};
+///
+/// let mut sample = Sample::default();
+/// sample.live_bytes = 30 << 20;
+/// sample.dirty_bytes = Some(60 << 20);
+/// sample.working_set_bytes = Some(95 << 20);
+/// sample.limit_bytes = Some(100 << 20);
+/// let finding = diagnose(&sample, &Budget::new(90 << 20)?);
+/// assert_eq!(finding.diagnosis, Diagnosis::Dirty); // no cache need lose an entry
+/// # Ok::<(), bursar::Error>(())
+/// ```
 #[must_use]
 pub fn diagnose(sample: &Sample, budget: &Budget) -> Finding {
     let soft_limit = budget.soft_limit_bytes();
@@ -132,6 +147,20 @@ pub fn diagnose(sample: &Sample, budget: &Budget) -> Finding {
 }
 
 /// The level in force, and since when.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use bursar::{Pressure, PressureLevel, Profile};
+///
+/// let profile = Profile::default();
+/// let at = Duration::from_secs;
+/// let warning = Pressure::default().classify(0.71, &profile, at(10));
+/// assert_eq!(warning.level, PressureLevel::Warning);
+/// assert_eq!(warning.classify(0.60, &profile, at(10)).level, PressureLevel::Warning); // dwell
+/// assert_eq!(warning.classify(0.60, &profile, at(12)).level, PressureLevel::Normal);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pressure {
     /// The level.

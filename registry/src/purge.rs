@@ -9,8 +9,9 @@ use crate::pressure::PressureLevel;
 ///
 /// # Contract
 ///
-/// - Both calls come from the monitor's thread, never from one that is allocating, with no lock
-///   of Bursar's held. They may allocate, register and unregister.
+/// - [`purge`](Self::purge) is called by the monitor's thread, never by one that is allocating;
+///   [`purgeable_bytes`](Self::purgeable_bytes) also by whoever reads statistics. Both are called
+///   with no lock of Bursar's held, and may allocate, register and unregister.
 /// - [`purge`](Self::purge) frees within the call, on the calling thread: what it freed is
 ///   measured there. It tries locks rather than waiting for them, and says
 ///   [`PurgeOutcome::Busy`] if it could not have one.

@@ -102,6 +102,23 @@ impl fmt::Debug for Entry {
 }
 
 /// The purgeables of a [`Bursar`](crate::Bursar). Clones share them.
+///
+/// # Examples
+///
+/// ```
+/// use bursar::{Cache, Error, Registry, Tag};
+///
+/// static PAGES: Tag = Tag::new("pages");
+///
+/// let registry = Registry::default();
+/// let pages: Cache<u32, String> = Cache::new(&PAGES);
+/// let registration = registry.register(&pages)?;
+/// assert!(matches!(registry.register(&pages), Err(Error::DuplicateName { .. })));
+///
+/// drop(registration);
+/// assert!(registry.is_empty());
+/// # Ok::<(), bursar::Error>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     slots: Arc<Mutex<Vec<Arc<Slot>>>>,

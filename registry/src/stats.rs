@@ -19,6 +19,23 @@ use crate::source::ContainerLimit;
 ///
 /// Tags and live bytes are read now; `sample`, the level and what goes with it are the monitor's
 /// last reading, at most one interval old.
+///
+/// # Examples
+///
+/// ```
+/// use bursar::{AccountingAllocator, Bursar, System};
+///
+/// #[global_allocator]
+/// static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
+///
+/// fn main() -> Result<(), bursar::Error> {
+///     let bursar = Bursar::builder().budget("64MiB").start()?;
+///     let stats = bursar.stats();
+///     assert_eq!(stats.soft_limit_bytes, 64 << 20);
+///     println!("{stats}");
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
