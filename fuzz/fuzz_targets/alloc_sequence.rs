@@ -273,7 +273,9 @@ impl Model {
                     && let Some(block) = self.take(block)
                 {
                     self.threads += 1;
-                    thread::scope(|scope| drop(scope.spawn(|| block.free())));
+                    // Joined, so that the thread's own memory is gone when leaks are counted.
+                    let freed = thread::scope(|scope| scope.spawn(|| block.free()).join());
+                    assert!(freed.is_ok(), "freeing on another thread panicked");
                 }
             }
             Operation::Enter { tag } => {
