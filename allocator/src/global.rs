@@ -1,9 +1,13 @@
 //! [`AccountingAllocator`]: a backend whose every block is counted under a tag.
 
+mod retag;
+
 use std::alloc::{GlobalAlloc, Layout};
 
 use crate::backend::{Backend, Controls};
 use crate::{block, thread};
+
+pub use retag::Retag;
 
 /// A global allocator that counts live bytes and blocks per [`Tag`](crate::Tag).
 ///

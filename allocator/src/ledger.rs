@@ -50,6 +50,19 @@ impl<const SLOTS: usize, const TAGS: usize> Ledger<SLOTS, TAGS> {
         sum
     }
 
+    /// The figures of the first `tags` tags and of `last`, over all shards. Shard by shard, as
+    /// they lie in memory.
+    pub(crate) fn sum_all(&self, tags: usize, last: u8) -> [TagSums; TAGS] {
+        let mut sums = [TagSums::default(); TAGS];
+        for shard in self.shards() {
+            for (tag, sum) in sums[..tags].iter_mut().enumerate() {
+                sum.add(&shard.tag(tag as u8).read());
+            }
+            sums[usize::from(last)].add(&shard.tag(last).read());
+        }
+        sums
+    }
+
     /// Slots held by a thread now.
     pub(crate) fn slots_in_use(&self) -> usize {
         self.shards().filter(|shard| shard.is_claimed()).count()

@@ -18,22 +18,32 @@
 //! }
 //! ```
 //!
-//! The modules, lowest first; each knows only those above it: `primitive` (atomics), `tag`,
-//! `shard` (a thread's counters), `fuel` (the budget's cheap check), `ledger` (all of them),
-//! `block` (where a block's tag lives), `backend`, `thread` (a thread's side of the books),
-//! `scope`, `future`, `global` (the allocator), `usage` (what is read), `watch`.
+//! The modules, lowest first; each knows only those above it: `primitive` (atomics), `shard` (a
+//! thread's counters), `fuel` (the budget's cheap check), `ledger` (all of them), `name`,
+//! `account` (what else is kept of a tag), `tag_table` (the tags' numbers), `block` (where a
+//! block's tag lives), `backend`, `thread` (a thread's side of the books, and the books), `tag`
+//! and `tag_handle`, `usage` and `thread_usage` (what is read), `scope`, `future`, `charge`,
+//! `tag_budget`, `installed`, `global` (the allocator), `watch`.
 
+mod account;
 mod backend;
 mod block;
+mod charge;
 mod fuel;
 mod future;
 mod global;
+mod installed;
 mod ledger;
+mod name;
 mod primitive;
 mod scope;
 mod shard;
 mod tag;
+mod tag_budget;
+mod tag_handle;
+mod tag_table;
 mod thread;
+mod thread_usage;
 mod usage;
 mod watch;
 
@@ -42,12 +52,14 @@ pub use backend::Jemalloc;
 pub use backend::{
     Backend, BackendStats, Collect, Collected, System, backend_name, backend_stats, collect,
 };
+pub use charge::Charge;
 pub use future::{TagExt, Tagged};
-pub use global::AccountingAllocator;
+pub use global::{AccountingAllocator, Retag};
+pub use installed::is_installed;
+pub use name::{InvalidTagName, MAX_TAG_NAME_LEN, TagError};
 pub use scope::TagGuard;
-pub use tag::{InvalidTagName, MAX_TAG_NAME_LEN, Tag};
-pub use usage::{
-    TagUsage, ThreadUsage, Usage, is_installed, live_bytes, tag_usage, thread_usage,
-    thread_usage_total, usage,
-};
+pub use tag::Tag;
+pub use tag_handle::TagHandle;
+pub use thread_usage::{ThreadUsage, thread_usage, thread_usage_total};
+pub use usage::{TagUsage, Usage, charged_bytes, live_bytes, tag_usage, usage};
 pub use watch::Watch;

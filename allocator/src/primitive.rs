@@ -1,10 +1,12 @@
 //! Atomics and padding behind one shim, so that a model checker can take their place.
 
 pub(crate) use core::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering,
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
 pub(crate) use crossbeam_utils::CachePadded;
+
+use crossbeam_utils::Backoff;
 
 /// `Option<&'static T>` in one atomic word, never a lock. (A cell that goes by way of an integer
 /// would lose the pointer's provenance.)
@@ -26,5 +28,34 @@ impl<T: Sync> AtomicRef<T> {
     pub(crate) fn get(&self) -> Option<&'static T> {
         // SAFETY: `set` alone writes the pointer: null, or from a reference that lives for ever.
         unsafe { self.0.load(Ordering::Acquire).as_ref() }
+    }
+}
+
+/// Lets others run for a moment, in a loop that waits for one of them.
+pub(crate) fn pause() {
+    std::thread::yield_now();
+}
+
+/// A lock for a handful of loads and stores, never taken on the path of an allocation. Not std's
+/// mutex, since it has to be taken before a fork and let go on both sides of it, or a child could
+/// inherit it held by a thread that it does not have.
+#[derive(Debug)]
+pub(crate) struct SpinLock(AtomicBool);
+
+impl SpinLock {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicBool::new(false))
+    }
+
+    pub(crate) fn lock(&self) {
+        let backoff = Backoff::new();
+        // Acquire: pairs with the release in `unlock`.
+        while self.0.swap(true, Ordering::Acquire) {
+            backoff.snooze();
+        }
+    }
+
+    pub(crate) fn unlock(&self) {
+        self.0.store(false, Ordering::Release);
     }
 }

@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 
 use crate::tag::Tag;
+use crate::tag_handle::TagHandle;
+use crate::tag_table::TagRef;
 use crate::thread;
 
 /// While it lives, what its thread allocates is charged to the tag that was entered.
@@ -12,7 +14,7 @@ use crate::thread;
 /// [`TagExt::tagged`](crate::TagExt::tagged) in its place.
 ///
 /// Guards dropped out of order each put back the tag they found; a guard that is leaked leaves
-/// its tag entered.
+/// its tag entered, for as long as the thread lives.
 ///
 /// ```compile_fail
 /// use bursar_alloc::Tag;
@@ -28,8 +30,15 @@ use crate::thread;
 #[derive(Debug)]
 #[must_use = "the tag is left as soon as the guard is dropped"]
 pub struct TagGuard {
-    outer_tag: u8,
+    outer_tag: TagRef,
     _of_one_thread: PhantomData<*mut ()>,
+}
+
+impl TagGuard {
+    #[inline]
+    fn enter(tag: TagRef) -> Self {
+        Self { outer_tag: thread::replace_tag(tag), _of_one_thread: PhantomData }
+    }
 }
 
 impl Tag {
@@ -53,7 +62,7 @@ impl Tag {
     /// ```
     #[inline]
     pub fn enter(&'static self) -> TagGuard {
-        TagGuard { outer_tag: thread::replace_tag(self.number()), _of_one_thread: PhantomData }
+        TagGuard::enter(TagRef::uncounted(self.number()))
     }
 
     /// Runs `f` with the tag entered.
@@ -75,9 +84,25 @@ impl Tag {
     }
 }
 
+impl TagHandle {
+    /// Enters the tag on this thread until the guard is dropped, as [`Tag::enter`] does. The
+    /// guard keeps the tag in use by itself, without the handle.
+    #[inline]
+    pub fn enter(&self) -> TagGuard {
+        TagGuard::enter(self.to_ref())
+    }
+
+    /// Runs `f` with the tag entered.
+    #[inline]
+    pub fn scope<T>(&self, f: impl FnOnce() -> T) -> T {
+        let _guard = self.enter();
+        f()
+    }
+}
+
 impl Drop for TagGuard {
     #[inline]
     fn drop(&mut self) {
-        thread::replace_tag(self.outer_tag);
+        thread::leave_tag(thread::replace_tag(self.outer_tag));
     }
 }

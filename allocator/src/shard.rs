@@ -8,6 +8,10 @@ use crate::primitive::{AtomicU8, AtomicU64, Ordering};
 /// All four only grow. Live figures are the differences of sums over all shards: a block may be
 /// charged in one shard and uncharged in another, so one shard's difference may well be negative
 /// and means nothing by itself.
+///
+/// A freed block is counted last and by a release, which pairs with the acquire in `read`: who
+/// sees the free sees all that was counted of the block before, in whatever shard. So a tag
+/// whose blocks sum to zero is empty in its bytes as well.
 #[derive(Debug)]
 pub(crate) struct TagCounters {
     allocated_bytes: AtomicU64,
@@ -37,6 +41,21 @@ impl TagSums {
         clamped_difference(self.allocated_blocks, self.freed_blocks)
     }
 
+    /// Whether nothing is left of what was allocated.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.allocated_blocks == self.freed_blocks && self.allocated_bytes == self.freed_bytes
+    }
+
+    /// What was counted after `baseline` was.
+    pub(crate) fn since(&self, baseline: &TagSums) -> Self {
+        Self {
+            allocated_bytes: self.allocated_bytes.wrapping_sub(baseline.allocated_bytes),
+            freed_bytes: self.freed_bytes.wrapping_sub(baseline.freed_bytes),
+            allocated_blocks: self.allocated_blocks.wrapping_sub(baseline.allocated_blocks),
+            freed_blocks: self.freed_blocks.wrapping_sub(baseline.freed_blocks),
+        }
+    }
+
     pub(crate) fn add(&mut self, other: &TagSums) {
         self.allocated_bytes = self.allocated_bytes.wrapping_add(other.allocated_bytes);
         self.freed_bytes = self.freed_bytes.wrapping_add(other.freed_bytes);
@@ -60,11 +79,18 @@ impl TagCounters {
         }
     }
 
-    fn add(&self, change: &TagSums, add: impl Fn(&AtomicU64, u64)) {
+    /// Counts a change in the order that readers rely on, by `add` and, the freed blocks, by
+    /// `add_last`.
+    fn add(
+        &self,
+        change: &TagSums,
+        add: impl Fn(&AtomicU64, u64),
+        add_last: impl Fn(&AtomicU64, u64),
+    ) {
         add(&self.allocated_bytes, change.allocated_bytes);
         add(&self.allocated_blocks, change.allocated_blocks);
         add(&self.freed_bytes, change.freed_bytes);
-        add(&self.freed_blocks, change.freed_blocks);
+        add_last(&self.freed_blocks, change.freed_blocks);
     }
 
     /// Reads all four while their owner goes on writing.
@@ -88,9 +114,10 @@ impl TagCounters {
 
     /// A reading, and by how much the freed bytes moved on during it.
     fn read_once(&self) -> (TagSums, u64) {
-        // Acquire: keeps the loads that follow behind it.
-        let freed_bytes = self.freed_bytes.load(Ordering::Acquire);
+        // Acquire: pairs with the release that counts a freed block, and keeps the loads that
+        // follow behind it.
         let freed_blocks = self.freed_blocks.load(Ordering::Acquire);
+        let freed_bytes = self.freed_bytes.load(Ordering::Acquire);
         let sums = TagSums {
             allocated_bytes: self.allocated_bytes.load(Ordering::Acquire),
             freed_bytes,
@@ -109,6 +136,18 @@ const MAX_READINGS: usize = 4;
 #[inline(always)]
 fn add_owned(counter: &AtomicU64, amount: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+}
+
+/// As [`add_owned`], in sight only after all that the thread has counted before.
+#[inline(always)]
+fn add_owned_last(counter: &AtomicU64, amount: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Release);
+}
+
+fn add_shared(counter: &AtomicU64, amount: u64, order: Ordering) {
+    if amount != 0 {
+        counter.fetch_add(amount, order);
+    }
 }
 
 /// A counter table with one writer at a time, on cache lines of its own (pairs of them, as
@@ -169,7 +208,7 @@ impl<const TAGS: usize> Shard<TAGS> {
     pub(crate) fn uncharge(&self, tag: u8, bytes: usize) {
         let counters = self.tag(tag);
         add_owned(&counters.freed_bytes, bytes as u64);
-        add_owned(&counters.freed_blocks, 1);
+        add_owned_last(&counters.freed_blocks, 1);
     }
 
     /// Counts what a block shrank by. For the owner only.
@@ -186,15 +225,15 @@ impl<const TAGS: usize> Shard<TAGS> {
 
     /// Counts a change of any kind. For the owner only.
     pub(crate) fn add_owned(&self, tag: u8, change: &TagSums) {
-        self.tag(tag).add(change, add_owned);
+        self.tag(tag).add(change, add_owned, add_owned_last);
     }
 
     /// Counts a change by any thread, with read-modify-writes.
     pub(crate) fn add_shared(&self, tag: u8, change: &TagSums) {
-        self.tag(tag).add(change, |counter, amount| {
-            if amount != 0 {
-                counter.fetch_add(amount, Ordering::Relaxed);
-            }
-        });
+        self.tag(tag).add(
+            change,
+            |counter, amount| add_shared(counter, amount, Ordering::Relaxed),
+            |counter, amount| add_shared(counter, amount, Ordering::Release),
+        );
     }
 }

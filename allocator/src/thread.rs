@@ -9,7 +9,7 @@ use std::cell::Cell;
 use crate::backend::{Controls, note_installed};
 use crate::ledger::Ledger;
 use crate::shard::{Shard, TagSums};
-use crate::tag::{TAG_NUMBERS, UNTAGGED};
+use crate::tag_table::{TAG_NUMBERS, TagRef, TagTable, UNTAGGED};
 
 /// Threads that can have a shard of their own at once; more than that share one. Miri tracks each
 /// byte of the table at each borrow: it gets a small one.
@@ -17,6 +17,9 @@ pub(crate) const SLOTS: usize = if cfg!(miri) { 4 } else { 512 };
 
 /// The process's books: 4 MiB of address space, of which only touched pages cost memory.
 pub(crate) static LEDGER: Ledger<SLOTS, TAG_NUMBERS> = Ledger::new();
+
+/// What is kept of each tag beside its counters.
+pub(crate) static TAGS: TagTable<TAG_NUMBERS> = TagTable::new();
 
 /// A thread that found no slot looks again after this many operations.
 const OPERATIONS_BETWEEN_CLAIMS: u32 = 4096;
@@ -34,7 +37,7 @@ enum Standing {
 #[derive(Debug)]
 struct ThreadState {
     /// The tag that allocations are charged to.
-    tag: Cell<u8>,
+    tag: Cell<TagRef>,
     /// Bytes this thread may allocate before it looks at the headroom. Above zero only while the
     /// thread owns its shard, so that one test on the allocation path covers both.
     fuel: Cell<i64>,
@@ -48,7 +51,7 @@ struct ThreadState {
 thread_local! {
     static THREAD: ThreadState = const {
         ThreadState {
-            tag: Cell::new(UNTAGGED),
+            tag: Cell::new(TagRef::uncounted(UNTAGGED)),
             fuel: Cell::new(0),
             shard: Cell::new(&LEDGER.shared),
             allowance: Cell::new(0),
@@ -69,7 +72,7 @@ impl Drop for ExitHook {
 /// The tag that the calling thread's allocations are charged to.
 #[inline(always)]
 pub(crate) fn current_tag() -> u8 {
-    THREAD.with(|thread| thread.tag.get())
+    THREAD.with(|thread| thread.tag.get().number())
 }
 
 /// Counts a new block of `tag`; false if the slow path is due: [`charge_slowly`].
@@ -132,10 +135,32 @@ pub(crate) fn shrink(tag: u8, bytes: usize) {
     });
 }
 
-/// Makes `tag` the calling thread's, and returns the one before.
+/// Counts a block that goes from one tag to another. Charged before it is uncharged, so that no
+/// reader misses it; the headroom has it already.
+pub(crate) fn move_block(from: u8, to: u8, bytes: usize) {
+    THREAD.with(|thread| {
+        thread.claim_if_due();
+        let bytes = bytes as u64;
+        let new = TagSums { allocated_bytes: bytes, allocated_blocks: 1, ..TagSums::default() };
+        thread.count(to, &new);
+        let old = TagSums { freed_bytes: bytes, freed_blocks: 1, ..TagSums::default() };
+        thread.count(from, &old);
+    });
+}
+
+/// Makes `tag` the calling thread's, and returns the one before. What a reference counts as a
+/// holder goes along with it, both ways.
 #[inline]
-pub(crate) fn replace_tag(tag: u8) -> u8 {
+pub(crate) fn replace_tag(tag: TagRef) -> TagRef {
     THREAD.with(|thread| thread.tag.replace(tag))
+}
+
+/// Gives up what [`replace_tag`] returned.
+#[inline]
+pub(crate) fn leave_tag(tag: TagRef) {
+    if tag.is_counted() {
+        TAGS.account(tag.number()).release();
+    }
 }
 
 /// What the calling thread has counted under `tag` since its shard was made, by whatever owner;
@@ -244,8 +269,10 @@ impl ThreadState {
         LEDGER.fuel.draw(debt.saturating_add(allowance));
     }
 
-    /// Gives back the shard and the unused fuel, for good.
+    /// Gives back the shard and the unused fuel, for good; and a tag that a leaked guard has left
+    /// entered.
     fn retire(&self) {
+        leave_tag(self.tag.replace(TagRef::uncounted(UNTAGGED)));
         let shard = self.shard.replace(&LEDGER.shared);
         LEDGER.fuel.give_back(self.fuel.replace(0));
         if self.standing.replace(Standing::Retired) == Standing::Owner {

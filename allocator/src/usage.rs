@@ -1,16 +1,19 @@
 //! What is read: [`Usage`] and [`TagUsage`].
 //!
-//! Reading sums counters that threads go on writing. A figure misses at most what happened while
-//! it was summed, some microseconds; at rest it is exact.
+//! Reading sums counters that threads go on writing. What was allocated is taken in after what
+//! was freed, so a figure is off by no more than was allocated or freed while it was summed, some
+//! microseconds; at rest it is exact.
 
 use std::borrow::Cow;
-use std::hint::black_box;
 
+use crate::account::{Peak, PeakBytes};
 use crate::block;
-use crate::primitive::{AtomicU64, Ordering};
+use crate::name::{OVERFLOW_NAME, UNTAGGED_NAME};
+use crate::primitive::Ordering;
 use crate::shard::TagSums;
-use crate::tag::{self, TAG_NUMBERS, Tag};
-use crate::thread::{self, LEDGER};
+use crate::tag_handle::TagHandle;
+use crate::tag_table::{OVERFLOW, TAG_NUMBERS, UNTAGGED};
+use crate::thread::{LEDGER, TAGS};
 
 /// What one tag holds, in the bytes that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,17 +21,31 @@ use crate::thread::{self, LEDGER};
 #[non_exhaustive]
 pub struct TagUsage {
     /// The tag's name; `untagged` for what was allocated with no tag entered, `overflow` for the
-    /// tags that came after all numbers were given out.
+    /// static tags that came when all numbers were in use.
     pub name: Cow<'static, str>,
+    /// The name of the tag that this one is a part of.
+    pub parent: Option<Cow<'static, str>>,
     /// Bytes allocated and not yet freed.
     pub live_bytes: u64,
     /// Blocks allocated and not yet freed.
     pub live_blocks: u64,
-    /// The highest `live_bytes` that any reading saw. A peak between two readings is missed; a
-    /// running monitor reads whenever the budget's headroom is used up.
+    /// Bytes outside the heap, by [`Charge`](crate::Charge). Not part of any other figure here.
+    pub charged_bytes: u64,
+    /// `live_bytes` of this tag and of all that are parts of it.
+    pub subtree_live_bytes: u64,
+    /// `charged_bytes` of this tag and of all that are parts of it.
+    pub subtree_charged_bytes: u64,
+    /// The highest `live_bytes` that any reading saw. A running monitor reads whenever the
+    /// budget's headroom is used up.
     pub peak_bytes: u64,
-    /// Bytes allocated since the process began, growth by `realloc` included.
+    /// What `live_bytes` can have come to between two readings, at most: `peak_bytes` and the
+    /// error bound on top of it. The more is allocated between two readings, the looser.
+    pub peak_at_most_bytes: u64,
+    /// Bytes allocated since the process began, or since the tag was made at run time; growth by
+    /// `realloc` and what a retag brought included.
     pub allocated_bytes_total: u64,
+    /// What the tag and its parts may hold, if it was given a budget of its own.
+    pub budget_bytes: Option<u64>,
 }
 
 /// What the whole process holds by the allocator's books.
@@ -43,9 +60,13 @@ pub struct Usage {
     pub live_bytes: u64,
     /// Blocks allocated and not yet freed, over all tags.
     pub live_blocks: u64,
+    /// Bytes outside the heap, by [`Charge`](crate::Charge). Not part of any other figure here.
+    pub charged_bytes: u64,
     /// The highest `live_bytes` that any reading saw.
     pub peak_bytes: u64,
-    /// Bytes allocated since the process began.
+    /// What `live_bytes` can have come to between two readings, at most.
+    pub peak_at_most_bytes: u64,
+    /// Bytes allocated since the process began, tags that are gone included.
     pub allocated_bytes_total: u64,
     /// Each tag in use, `untagged` first.
     pub tags: Vec<TagUsage>,
@@ -56,40 +77,119 @@ pub struct Usage {
     /// Blocks of a KiB and more that were counted as untagged, since the map of their part of
     /// address space could not be had (as under a tight `ulimit -v`).
     pub unattributed_blocks_total: u64,
-    /// Tags counted under `overflow` since no number was left for them.
+    /// Static tags counted under `overflow` since no number was left for them.
     pub overflowed_tags: usize,
 }
 
-/// What the calling thread has allocated and freed under one tag: of two readings on one thread,
-/// the differences are what the code between them did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ThreadUsage {
-    /// Bytes allocated by this thread, growth by `realloc` included.
-    pub allocated_bytes: u64,
-    /// Bytes freed by this thread, whatever thread allocated them.
-    pub freed_bytes: u64,
-}
+/// The process's peak; each tag's is in its account.
+static PEAK: Peak = Peak::new();
 
-/// The highest figures read so far: one a tag, and the total behind them.
-static PEAKS: [AtomicU64; TAG_NUMBERS + 1] = [const { AtomicU64::new(0) }; TAG_NUMBERS + 1];
-
-fn raise_peak(index: usize, live_bytes: u64) -> u64 {
-    PEAKS[index].fetch_max(live_bytes, Ordering::Relaxed).max(live_bytes)
-}
-
-fn usage_of(number: u8, sums: &TagSums) -> TagUsage {
-    let live_bytes = sums.live_bytes();
-    TagUsage {
-        name: Cow::Borrowed(tag::name_of(number).unwrap_or("unknown")),
-        live_bytes,
-        live_blocks: sums.live_blocks(),
-        peak_bytes: raise_peak(usize::from(number), live_bytes),
-        allocated_bytes_total: sums.allocated_bytes,
+/// The name that blocks of this number are listed under.
+pub(crate) fn name_of(number: u8) -> Cow<'static, str> {
+    match number {
+        UNTAGGED => Cow::Borrowed(UNTAGGED_NAME),
+        OVERFLOW => Cow::Borrowed(OVERFLOW_NAME),
+        number => TAGS.account(number).name(),
     }
 }
 
-/// Reads every tag: some nanoseconds for each pair of a tag and a thread, and one allocation.
+/// All tags' figures, read shard by shard. Kept apart from [`Usage`], which allocates.
+struct Reading {
+    /// How many numbers are in use, untagged included and overflow not.
+    numbers: usize,
+    sums: [TagSums; TAG_NUMBERS],
+}
+
+impl Reading {
+    fn take() -> Self {
+        let numbers = 1 + TAGS.used();
+        Self { numbers, sums: LEDGER.sum_all(numbers, OVERFLOW) }
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = u8> + use<> {
+        (0..self.numbers as u8).chain(std::iter::once(OVERFLOW))
+    }
+
+    fn total(&self) -> TagSums {
+        let mut total = TagSums::default();
+        for number in self.numbers() {
+            total.add(&self.sums[usize::from(number)]);
+        }
+        total
+    }
+
+    /// Has all peaks know of this reading, and answers the process's.
+    fn note_peaks(&self, total: &TagSums) -> PeakBytes {
+        for number in self.numbers() {
+            let account = TAGS.account(number);
+            account.peak.note(&self.sums[usize::from(number)].since(&account.baseline()));
+        }
+        PEAK.note(total)
+    }
+
+    /// Each number's live and charged bytes with those of its parts.
+    fn subtrees(&self) -> [Holding; TAG_NUMBERS] {
+        let mut holdings = [Holding::default(); TAG_NUMBERS];
+        for number in self.numbers() {
+            holdings[usize::from(number)] = Holding {
+                live_bytes: self.sums[usize::from(number)].live_bytes(),
+                charged_bytes: TAGS.account(number).charged_bytes.load(Ordering::Relaxed),
+            };
+        }
+        TAGS.roll_up(&mut holdings, Holding::add);
+        holdings
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Holding {
+    live_bytes: u64,
+    charged_bytes: u64,
+}
+
+impl Holding {
+    fn add(&mut self, other: Self) {
+        self.live_bytes = self.live_bytes.saturating_add(other.live_bytes);
+        self.charged_bytes = self.charged_bytes.saturating_add(other.charged_bytes);
+    }
+
+    fn bytes(self) -> u64 {
+        self.live_bytes.saturating_add(self.charged_bytes)
+    }
+}
+
+/// One tag's usage; `sums` are all that was ever counted under its number.
+fn usage_of(number: u8, sums: &TagSums, subtree: Holding) -> TagUsage {
+    TAGS.account(number).read(|account| {
+        let sums = sums.since(&account.baseline());
+        let peak = account.peak.note(&sums);
+        TagUsage {
+            name: name_of(number),
+            parent: account.parent().map(name_of),
+            live_bytes: sums.live_bytes(),
+            live_blocks: sums.live_blocks(),
+            charged_bytes: account.charged_bytes.load(Ordering::Relaxed),
+            subtree_live_bytes: subtree.live_bytes,
+            subtree_charged_bytes: subtree.charged_bytes,
+            peak_bytes: peak.highest,
+            peak_at_most_bytes: peak.at_most,
+            allocated_bytes_total: sums.allocated_bytes,
+            budget_bytes: account.budget_bytes(),
+        }
+    })
+}
+
+/// Whether a tag is listed: static ones always, one made at run time while it is in use, and
+/// `overflow` once it was needed.
+fn is_listed(number: u8, sums: &TagSums) -> bool {
+    match number {
+        UNTAGGED => true,
+        OVERFLOW => *sums != TagSums::default(),
+        number => TAGS.account(number).is_held() || !sums.is_at_rest(),
+    }
+}
+
+/// Reads every tag: some nanoseconds for each pair of a tag and a thread, and some allocations.
 ///
 /// # Examples
 ///
@@ -99,30 +199,33 @@ fn usage_of(number: u8, sums: &TagSums) -> TagUsage {
 /// ```
 #[must_use]
 pub fn usage() -> Usage {
-    let mut total = TagSums::default();
-    let mut tags: Vec<TagUsage> = Vec::with_capacity(tag::numbers_in_use().count());
-    for number in tag::numbers_in_use() {
-        let sums = LEDGER.sum(number);
-        total.add(&sums);
-        if number != tag::OVERFLOW || sums != TagSums::default() {
-            tags.push(usage_of(number, &sums));
+    let reading = Reading::take();
+    let total = reading.total();
+    let peak = reading.note_peaks(&total);
+    let subtrees = reading.subtrees();
+    let mut tags = Vec::with_capacity(reading.numbers + 1);
+    for number in reading.numbers() {
+        let sums = &reading.sums[usize::from(number)];
+        if is_listed(number, sums) {
+            tags.push(usage_of(number, sums, subtrees[usize::from(number)]));
         }
     }
-    let live_bytes = total.live_bytes();
     Usage {
-        live_bytes,
+        live_bytes: total.live_bytes(),
         live_blocks: total.live_blocks(),
-        peak_bytes: raise_peak(TAG_NUMBERS, live_bytes),
+        charged_bytes: charged_bytes(),
+        peak_bytes: peak.highest,
+        peak_at_most_bytes: peak.at_most,
         allocated_bytes_total: total.allocated_bytes,
         tags,
         thread_slots_in_use: LEDGER.slots_in_use(),
         thread_slots_refused_total: LEDGER.refused_claims(),
         unattributed_blocks_total: block::unattributed_blocks(),
-        overflowed_tags: tag::overflowed_tags(),
+        overflowed_tags: TAGS.overflowed(),
     }
 }
 
-/// Reads one tag, without allocating.
+/// Reads one tag. Allocates only for the names of tags made at run time.
 ///
 /// # Examples
 ///
@@ -134,69 +237,63 @@ pub fn usage() -> Usage {
 /// assert_eq!(bursar_alloc::tag_usage(&DRAFTS).live_bytes, 0);
 /// ```
 #[must_use]
-pub fn tag_usage(tag: &'static Tag) -> TagUsage {
+pub fn tag_usage(tag: impl Into<TagHandle>) -> TagUsage {
+    // Held while it is read, so that its account does not pass to another tag.
+    let tag = tag.into();
     let number = tag.number();
-    usage_of(number, &LEDGER.sum(number))
+    let sums = LEDGER.sum(number);
+    let mut subtree = holding_of(number, &sums);
+    for part in 1..=TAGS.used() as u8 {
+        TAGS.for_each_ancestor(part, |ancestor| {
+            if ancestor == number {
+                subtree.add(holding_of(part, &LEDGER.sum(part)));
+            }
+        });
+    }
+    usage_of(number, &sums, subtree)
+}
+
+fn holding_of(number: u8, sums: &TagSums) -> Holding {
+    let charged_bytes = TAGS.account(number).charged_bytes.load(Ordering::Relaxed);
+    Holding { live_bytes: sums.live_bytes(), charged_bytes }
 }
 
 /// Live bytes over all tags, without allocating; raises the peaks as [`usage`] does.
 #[must_use]
 pub fn live_bytes() -> u64 {
-    let mut total = TagSums::default();
-    for number in tag::numbers_in_use() {
-        let sums = LEDGER.sum(number);
-        raise_peak(usize::from(number), sums.live_bytes());
-        total.add(&sums);
-    }
-    raise_peak(TAG_NUMBERS, total.live_bytes());
+    let reading = Reading::take();
+    let total = reading.total();
+    reading.note_peaks(&total);
     total.live_bytes()
 }
 
-/// What the calling thread has counted under `tag`: a few loads of the thread's own memory.
-///
-/// `None` while the thread has no counters of its own: more threads than slots, or at thread
-/// exit.
-///
-/// # Examples
-///
-/// ```
-/// use bursar_alloc::Tag;
-///
-/// static PARSING: Tag = Tag::new("parsing");
-///
-/// let before = bursar_alloc::thread_usage(&PARSING);
-/// let tree = PARSING.scope(|| "1 2 3".split(' ').collect::<Vec<_>>());
-/// let after = bursar_alloc::thread_usage(&PARSING);
-/// if let (Some(before), Some(after)) = (before, after) {
-///     println!("parsing took {} bytes", after.allocated_bytes - before.allocated_bytes);
-/// }
-/// # drop(tree);
-/// ```
+/// Bytes outside the heap over all tags, by [`Charge`](crate::Charge): one load a tag.
 #[must_use]
-pub fn thread_usage(tag: &'static Tag) -> Option<ThreadUsage> {
-    thread::thread_sums(tag.number()).map(ThreadUsage::from_sums)
+pub fn charged_bytes() -> u64 {
+    let charged = |number| TAGS.account(number).charged_bytes.load(Ordering::Relaxed);
+    (0..=TAGS.used() as u8).chain([OVERFLOW]).map(charged).fold(0, u64::saturating_add)
 }
 
-/// As [`thread_usage`], over all tags.
-#[must_use]
-pub fn thread_usage_total() -> Option<ThreadUsage> {
-    thread::thread_total(tag::numbers_in_use()).map(ThreadUsage::from_sums)
+/// What is to be known for the budget's next headroom.
+pub(crate) struct Room {
+    pub(crate) live_bytes: u64,
+    /// The least that any tag with a budget of its own may still grow by.
+    pub(crate) tag_bytes: Option<u64>,
 }
 
-impl ThreadUsage {
-    fn from_sums(sums: TagSums) -> Self {
-        Self { allocated_bytes: sums.allocated_bytes, freed_bytes: sums.freed_bytes }
+/// [`live_bytes`], and how near tags are to their own budgets.
+pub(crate) fn room() -> Room {
+    let reading = Reading::take();
+    let total = reading.total();
+    reading.note_peaks(&total);
+    let mut tag_bytes = None;
+    if TAGS.has_budgets() {
+        let subtrees = reading.subtrees();
+        let room = |number: u8| {
+            let budget = TAGS.account(number).budget_bytes()?;
+            Some(budget.saturating_sub(subtrees[usize::from(number)].bytes()))
+        };
+        tag_bytes = reading.numbers().filter_map(room).min();
     }
-}
-
-/// Whether this program's global allocator is an
-/// [`AccountingAllocator`](crate::AccountingAllocator) of this very copy of the crate: allocates
-/// a block and looks whether it was counted.
-#[must_use]
-pub fn is_installed() -> bool {
-    static PROBE: Tag = Tag::new("bursar");
-    let count = || LEDGER.sum(PROBE.number()).allocated_blocks;
-    let before = count();
-    PROBE.scope(|| drop(black_box(Box::new(0u64))));
-    count() != before
+    Room { live_bytes: total.live_bytes(), tag_bytes }
 }

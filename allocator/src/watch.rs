@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Thread;
 
 use crate::thread::LEDGER;
-use crate::usage;
+use crate::usage::{self, Room};
 
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
@@ -14,6 +14,10 @@ static WATCHED: AtomicBool = AtomicBool::new(false);
 /// Between two scans, live bytes grow by at most the room of the last one, plus what threads hold
 /// as unused allowances (each at most a 1,024th of the budget, between 4 KiB and 256 KiB), plus
 /// one block in flight a thread, before the flag is raised.
+///
+/// A tag with a budget of its own ([`Tag::set_budget_bytes`](crate::Tag::set_budget_bytes)) has
+/// the flag raised too, no later than when it is past its budget by a 64th of the whole budget
+/// and by the allowances and blocks in flight as above.
 ///
 /// # Examples
 ///
@@ -29,7 +33,7 @@ static WATCHED: AtomicBool = AtomicBool::new(false);
 /// ```
 #[derive(Debug)]
 pub struct Watch {
-    _only_by_start: (),
+    budget_bytes: u64,
 }
 
 impl Watch {
@@ -45,7 +49,7 @@ impl Watch {
             return None;
         }
         LEDGER.fuel.set_waiter(Box::leak(Box::new(waiter)), budget_bytes);
-        Some(Self { _only_by_start: () })
+        Some(Self { budget_bytes })
     }
 
     /// Whether the headroom was used up since this was last asked. Ask before a scan, so that
@@ -57,12 +61,45 @@ impl Watch {
 
     /// Sums the live bytes, and makes what `room_for` answers to them the new headroom, less what
     /// was drawn meanwhile. One thread at a time.
+    ///
+    /// While threads allocate, what one of them allocates and another frees during the summing
+    /// may be summed as live. A sum during which much was drawn is taken again, a few times.
     pub fn scan(&self, room_for: impl FnOnce(u64) -> u64) -> u64 {
-        let begun_at = LEDGER.fuel.begin_scan();
-        let live_bytes = usage::live_bytes();
-        LEDGER.fuel.finish_scan(begun_at, room_for(live_bytes));
-        live_bytes
+        let (begun_at, room) = stillest_sum();
+        let mut room_bytes = room_for(room.live_bytes);
+        if let Some(tag_bytes) = room.tag_bytes {
+            room_bytes = room_bytes.min(tag_bytes.max(self.budget_bytes / LEAST_PART_FOR_A_TAG));
+        }
+        LEDGER.fuel.finish_scan(begun_at, room_bytes);
+        room.live_bytes
     }
+}
+
+/// A tag near its own budget lowers the headroom to this part of the whole budget and no
+/// further: a tag of a MiB must not have a whole service looked at for every few bytes.
+const LEAST_PART_FOR_A_TAG: u64 = 64;
+/// A sum is still if no more than this was drawn meanwhile: a few threads' largest allowances.
+const STILL_BELOW_BYTES: i64 = 1 << 20;
+const MAX_SUMS: usize = 4;
+
+/// Of up to so many sums the one during which the least was drawn, and the headroom before it.
+fn stillest_sum() -> (i64, Room) {
+    let sum = || {
+        let begun_at = LEDGER.fuel.begin_scan();
+        let room = usage::room();
+        (begun_at.saturating_sub(LEDGER.fuel.begin_scan()), begun_at, room)
+    };
+    let mut stillest = sum();
+    for _ in 1..MAX_SUMS {
+        if stillest.0 < STILL_BELOW_BYTES {
+            break;
+        }
+        let next = sum();
+        if next.0 < stillest.0 {
+            stillest = next;
+        }
+    }
+    (stillest.1, stillest.2)
 }
 
 impl Drop for Watch {

@@ -50,9 +50,10 @@ mod testing;
 #[cfg(all(feature = "jemalloc", not(all(windows, target_env = "msvc"))))]
 pub use bursar_alloc::Jemalloc;
 pub use bursar_alloc::{
-    AccountingAllocator, Backend, BackendStats, Collect, Collected, InvalidTagName, System, Tag,
-    TagExt, TagGuard, TagUsage, Tagged, ThreadUsage, Usage, backend_name, backend_stats, collect,
-    is_installed, live_bytes, tag_usage, thread_usage, thread_usage_total, usage,
+    AccountingAllocator, Backend, BackendStats, Charge, Collect, Collected, InvalidTagName, Retag,
+    System, Tag, TagError, TagExt, TagGuard, TagHandle, TagUsage, Tagged, ThreadUsage, Usage,
+    backend_name, backend_stats, charged_bytes, collect, is_installed, live_bytes, tag_usage,
+    thread_usage, thread_usage_total, usage,
 };
 
 pub use crate::budget::{Budget, Profile, Watermarks};

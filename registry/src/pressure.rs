@@ -74,6 +74,8 @@ impl fmt::Display for Diagnosis {
 pub struct Sample {
     /// Requested bytes not yet freed.
     pub live_bytes: u64,
+    /// Bytes outside the heap, declared by a `Charge`.
+    pub charged_bytes: u64,
     /// Bytes in pages that hold live blocks, by the backend.
     pub active_bytes: Option<u64>,
     /// Bytes in freed pages that the backend still holds.
@@ -88,9 +90,14 @@ pub struct Sample {
 
 impl Sample {
     /// What the budget is compared with: the pages that hold live blocks, or the live bytes
-    /// where pages are not known.
+    /// where pages are not known, and what is charged outside the heap.
     #[must_use]
     pub fn footprint_bytes(&self) -> u64 {
+        self.heap_bytes().saturating_add(self.charged_bytes)
+    }
+
+    /// The heap's part of the footprint.
+    pub(crate) fn heap_bytes(&self) -> u64 {
         self.active_bytes.unwrap_or(0).max(self.live_bytes)
     }
 }

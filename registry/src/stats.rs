@@ -56,6 +56,8 @@ pub struct Stats {
     pub live_bytes: u64,
     /// Blocks not yet freed.
     pub live_blocks: u64,
+    /// Bytes outside the heap, declared by a `Charge`.
+    pub charged_bytes: u64,
     /// The highest `live_bytes` that any reading saw.
     pub peak_bytes: u64,
     /// The monitor's last reading.
@@ -134,6 +136,7 @@ impl Stats {
             limit_from: limit.map(|limit| limit.from.clone()),
             live_bytes: usage.live_bytes,
             live_blocks: usage.live_blocks,
+            charged_bytes: usage.charged_bytes,
             peak_bytes: usage.peak_bytes,
             sample: status.sample,
             backend: bursar_alloc::backend_name().map(str::to_owned),
@@ -194,6 +197,7 @@ impl Stats {
         let figures = [
             ("live", Some(self.live_bytes)),
             ("peak", Some(self.peak_bytes)),
+            ("charged", Some(self.charged_bytes)),
             ("active", self.sample.active_bytes),
             ("dirty", self.sample.dirty_bytes),
             ("resident", self.sample.resident_bytes),

@@ -8,7 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::{self, NonNull};
 
 use crate::primitive::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
-use crate::tag::UNTAGGED;
+use crate::tag_table::UNTAGGED;
 
 /// Blocks of this size and above have their tag in the map.
 pub(super) const GRANULE_BYTES: usize = 1 << GRANULE_SHIFT;

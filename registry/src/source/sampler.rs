@@ -58,6 +58,7 @@ impl Sources for Sampler {
         self.watch.scan(|live_bytes| {
             let backend = bursar_alloc::backend_stats();
             sample.live_bytes = live_bytes;
+            sample.charged_bytes = bursar_alloc::charged_bytes();
             sample.active_bytes = backend.active_bytes;
             sample.dirty_bytes = backend.dirty_bytes;
             room_for_live(&sample, budget)
@@ -97,7 +98,8 @@ fn room_for_live(sample: &Sample, budget: &Budget) -> u64 {
     if room == u64::MAX {
         return room;
     }
-    let live_share = if footprint == 0 { 1.0 } else { sample.live_bytes as f64 / footprint as f64 };
+    let heap = sample.heap_bytes();
+    let live_share = if heap == 0 { 1.0 } else { sample.live_bytes as f64 / heap as f64 };
     let scaled = (room as f64 * live_share) as u64;
     scaled.max(budget.soft_limit_bytes() / MIN_ROOM_PART)
 }
@@ -118,6 +120,19 @@ mod tests {
         assert_eq!(room_for_live(&sample(30, 60), &budget), 5 << 20);
         assert_eq!(room_for_live(&sample(60, 30), &budget), 10 << 20);
         assert_eq!(room_for_live(&sample(96, 96), &budget), u64::MAX);
+    }
+
+    #[test]
+    fn bytes_outside_the_heap_take_room_and_leave_its_scale_alone() {
+        let budget = Budget::new(100 << 20).unwrap();
+        let sample = Sample {
+            live_bytes: 20 << 20,
+            active_bytes: Some(40 << 20),
+            charged_bytes: 10 << 20,
+            ..Sample::default()
+        };
+        assert_eq!(sample.footprint_bytes(), 50 << 20);
+        assert_eq!(room_for_live(&sample, &budget), 10 << 20);
     }
 
     #[test]

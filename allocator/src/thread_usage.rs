@@ -1,0 +1,77 @@
+//! [`ThreadUsage`]: what a section of code allocated, freed and kept on its thread.
+
+use crate::shard::TagSums;
+use crate::tag_handle::TagHandle;
+use crate::tag_table::OVERFLOW;
+use crate::thread::{self, TAGS};
+
+/// What the calling thread has allocated and freed under one tag: of two readings on one thread,
+/// the differences are what the code between them did. By themselves the figures mean nothing:
+/// they go on from those of threads that are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ThreadUsage {
+    /// Bytes allocated by this thread, growth by `realloc` included.
+    pub allocated_bytes: u64,
+    /// Bytes freed by this thread, whatever thread allocated them.
+    pub freed_bytes: u64,
+}
+
+impl ThreadUsage {
+    fn from_sums(sums: TagSums) -> Self {
+        Self { allocated_bytes: sums.allocated_bytes, freed_bytes: sums.freed_bytes }
+    }
+
+    /// What was done on this thread since `earlier`, which was read on it too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bursar_alloc::{Tag, thread_usage};
+    ///
+    /// static PARSING: Tag = Tag::new("parsing");
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let before = thread_usage(&PARSING).ok_or("no counters of its own")?;
+    /// let tree = PARSING.scope(|| "1 2 3".split(' ').collect::<Vec<_>>());
+    /// let after = thread_usage(&PARSING).ok_or("no counters of its own")?;
+    /// let done = after.since(&before);
+    /// println!("{} bytes, of which {} stay", done.allocated_bytes, done.kept_bytes());
+    /// # drop(tree);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            allocated_bytes: self.allocated_bytes.wrapping_sub(earlier.allocated_bytes),
+            freed_bytes: self.freed_bytes.wrapping_sub(earlier.freed_bytes),
+        }
+    }
+
+    /// Allocated less freed: negative where more was freed.
+    #[must_use]
+    pub fn kept_bytes(&self) -> i64 {
+        self.allocated_bytes.wrapping_sub(self.freed_bytes) as i64
+    }
+}
+
+/// What the calling thread has counted under `tag`: a few loads of the thread's own memory.
+///
+/// `None` while the thread has no counters of its own: more threads than slots, or at thread
+/// exit.
+///
+/// # Examples
+///
+/// See [`ThreadUsage::since`].
+#[must_use]
+pub fn thread_usage(tag: impl Into<TagHandle>) -> Option<ThreadUsage> {
+    thread::thread_sums(tag.into().number()).map(ThreadUsage::from_sums)
+}
+
+/// As [`thread_usage`], over all tags: a few loads for each.
+#[must_use]
+pub fn thread_usage_total() -> Option<ThreadUsage> {
+    let numbers = (0..=TAGS.used() as u8).chain([OVERFLOW]);
+    thread::thread_total(numbers).map(ThreadUsage::from_sums)
+}
