@@ -1,12 +1,9 @@
 //! Whose bytes they are.
 
-use std::cell::RefCell;
 use std::hint::black_box;
-use std::pin::Pin;
 use std::sync::mpsc;
-use std::task::{Context, Poll, Waker};
 
-use bursar_alloc::{Tag, TagExt, tag_usage, thread_usage, usage};
+use bursar_alloc::{Tag, tag_usage, thread_usage, usage};
 
 #[test]
 fn the_allocator_is_found_installed() {
@@ -111,54 +108,4 @@ fn thread_usage_sees_this_threads_frees_and_not_anothers() {
     let after = thread_usage(&TAG).unwrap();
     assert_eq!(after.allocated_bytes - before.allocated_bytes, 96);
     assert_eq!(after.freed_bytes - before.freed_bytes, 32);
-}
-
-/// Allocates ten bytes at each poll and keeps them; ready at the third.
-struct Hoarder(Vec<Vec<u8>>);
-
-impl Future for Hoarder {
-    type Output = Vec<Vec<u8>>;
-
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.push(Vec::with_capacity(10));
-        if self.0.len() < 3 { Poll::Pending } else { Poll::Ready(std::mem::take(&mut self.0)) }
-    }
-}
-
-impl Drop for Hoarder {
-    fn drop(&mut self) {
-        DROPPED_INTO.with_borrow_mut(|sink| sink.push(Vec::with_capacity(1)));
-    }
-}
-
-thread_local! {
-    static DROPPED_INTO: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
-}
-
-#[test]
-fn a_tagged_future_charges_its_tag_at_each_poll_on_whatever_thread() {
-    static TAG: Tag = Tag::new("accounts/future");
-    let mut future = Box::pin(Hoarder(Vec::with_capacity(3)).tagged(&TAG));
-    let mut context = Context::from_waker(Waker::noop());
-    assert!(future.as_mut().poll(&mut context).is_pending());
-    let kept = std::thread::spawn(move || {
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(future.as_mut().poll(&mut context).is_pending());
-        let outside = Vec::<u8>::with_capacity(1234);
-        let Poll::Ready(kept) = future.as_mut().poll(&mut context) else { panic!("three polls") };
-        drop(outside);
-        // The drop's byte stays in this thread's sink, and goes with the thread.
-        drop(future);
-        assert_eq!(tag_usage(&TAG).live_bytes, 30 + 1 + sink_table_bytes());
-        kept
-    })
-    .join()
-    .unwrap();
-    assert_eq!(tag_usage(&TAG).live_bytes, 30);
-    drop(kept);
-    assert_eq!(tag_usage(&TAG).live_bytes, 0);
-}
-
-fn sink_table_bytes() -> u64 {
-    DROPPED_INTO.with_borrow(|sink| (sink.capacity() * size_of::<Vec<u8>>()) as u64)
 }

@@ -3,5 +3,8 @@
 
 mod accounts;
 mod blocks;
+mod charges;
+mod futures;
+mod tags;
 mod threads;
 mod watching;

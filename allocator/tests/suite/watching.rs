@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bursar_alloc::Watch;
+use bursar_alloc::{Tag, TagHandle, Watch};
 
 /// One watch in a process at a time; these tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -55,4 +55,41 @@ fn a_scan_answers_the_live_bytes_it_summed() {
     });
     assert_eq!(live_bytes, seen);
     assert!(live_bytes >= block.len() as u64);
+}
+
+#[test]
+fn a_charge_outside_the_heap_uses_up_the_headroom() {
+    static MAPPED: Tag = Tag::new("watching/mapped");
+    let _turn = take_turn();
+    let watch = Watch::start(std::thread::current(), 1 << 30).unwrap();
+    let _ = watch.take_pending();
+    watch.scan(|_| 1 << 30);
+    let below = MAPPED.charge(1 << 29);
+    assert!(!watch.take_pending());
+    let past = MAPPED.charge(1 << 29);
+    assert!(watch.take_pending());
+    drop((below, past));
+}
+
+#[test]
+fn a_tag_past_its_own_budget_raises_the_flag_long_before_the_whole_budget_does() {
+    let _turn = take_turn();
+    const WHOLE: u64 = 64 << 30;
+    let whole = TagHandle::new("watching/tenant").unwrap();
+    let part = TagHandle::with_parent("watching/tenant/part", &whole).unwrap();
+    whole.set_budget_bytes(Some(4 << 20));
+    let watch = Watch::start(std::thread::current(), WHOLE).unwrap();
+    let _ = watch.take_pending();
+    watch.scan(|_| WHOLE);
+    // What a part holds is its parent's. The floor: a 64th of the whole budget.
+    let charge = part.charge(WHOLE / 64 - 1);
+    assert!(!watch.take_pending());
+    let past = part.charge(64 << 20);
+    assert!(watch.take_pending());
+
+    whole.set_budget_bytes(None);
+    watch.scan(|_| WHOLE);
+    let much = part.charge(WHOLE / 2);
+    assert!(!watch.take_pending(), "without a budget of its own it may have all of it");
+    drop((charge, past, much));
 }
