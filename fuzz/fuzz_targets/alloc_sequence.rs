@@ -1,5 +1,6 @@
-//! Any sequence of allocations, reallocations, frees and tag scopes: the blocks behave as blocks
-//! do, and every tag's account moves exactly as a model of it.
+//! Any sequence of allocations, reallocations, frees, tag scopes, tags made and given up, on one
+//! thread after another: the blocks behave as blocks do, and every tag's account moves exactly as
+//! a model of it.
 //!
 //! The allocator is called directly and is not the program's own, so nothing but this target is
 //! on the books.
@@ -12,15 +13,18 @@ use std::slice;
 use std::thread;
 
 use arbitrary::Arbitrary;
-use bursar_alloc::{AccountingAllocator, System, Tag, TagGuard, TagUsage};
+use bursar_alloc::{AccountingAllocator, Charge, System, Tag, TagGuard, TagHandle, TagUsage};
 use libfuzzer_sys::fuzz_target;
 
 static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
 
 static TAGS: [Tag; 3] = [Tag::new("fuzz/a"), Tag::new("fuzz/b"), Tag::new("fuzz/c")];
-/// The account of no tag, before those of `TAGS`.
+/// What tags made at run time are called.
+const MADE: [&str; 3] = ["fuzz/made-a", "fuzz/made-b", "fuzz/made-c"];
+/// The account of no tag, before those of `TAGS` and those of `MADE`.
 const UNTAGGED: usize = 0;
-const ACCOUNTS: usize = 1 + TAGS.len();
+const FIRST_MADE: usize = 1 + TAGS.len();
+const ACCOUNTS: usize = FIRST_MADE + MADE.len();
 
 const MOST_OPERATIONS: usize = 512;
 const MOST_BLOCKS: usize = 128;
@@ -28,14 +32,52 @@ const MOST_THREADS: usize = 8;
 
 #[derive(Arbitrary, Debug)]
 enum Operation {
-    Allocate { size: Size, align: Align, zeroed: bool },
-    AllocateTooMuch { below_the_limit: u16, align: Align },
-    Reallocate { block: u8, size: Size },
-    ReallocateTooMuch { block: u8 },
-    Free { block: u8 },
-    FreeOnAnotherThread { block: u8 },
-    Enter { tag: u8 },
-    Leave { guard: u8 },
+    Allocate {
+        size: Size,
+        align: Align,
+        zeroed: bool,
+    },
+    AllocateTooMuch {
+        below_the_limit: u16,
+        align: Align,
+    },
+    Reallocate {
+        block: u8,
+        size: Size,
+    },
+    ReallocateTooMuch {
+        block: u8,
+    },
+    Free {
+        block: u8,
+    },
+    FreeOnAnotherThread {
+        block: u8,
+    },
+    Enter {
+        tag: u8,
+    },
+    Leave {
+        guard: u8,
+    },
+    MakeTag {
+        name: u8,
+    },
+    GiveUpTag {
+        handle: u8,
+    },
+    EnterMadeTag {
+        handle: u8,
+    },
+    Charge {
+        handle: u8,
+        bytes: u16,
+    },
+    Uncharge {
+        charge: u8,
+    },
+    /// All that follows happens on another thread.
+    Hop,
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -172,6 +214,7 @@ impl Block {
 struct Account {
     live_bytes: u64,
     live_blocks: u64,
+    charged_bytes: u64,
     allocated_bytes_total: u64,
 }
 
@@ -180,8 +223,14 @@ impl Account {
         Self {
             live_bytes: usage.live_bytes,
             live_blocks: usage.live_blocks,
+            charged_bytes: usage.charged_bytes,
             allocated_bytes_total: usage.allocated_bytes_total,
         }
+    }
+
+    /// A name's next tag may begin anew or go on: its total says nothing.
+    fn without_total(self) -> Self {
+        Self { allocated_bytes_total: 0, ..self }
     }
 
     fn allocate(&mut self, bytes: usize) {
@@ -208,11 +257,15 @@ fn reported() -> [Account; ACCOUNTS] {
         let usage = usage.tags.iter().find(|tag| tag.name == name);
         usage.map(Account::of).unwrap_or_default()
     };
+    let made = MADE.map(|name| account(name).without_total());
     let accounts = [
         account("untagged"),
         account(TAGS[0].name()),
         account(TAGS[1].name()),
         account(TAGS[2].name()),
+        made[0],
+        made[1],
+        made[2],
     ];
     let sum = |part: fn(&Account) -> u64| accounts.iter().map(part).sum::<u64>();
     assert_eq!(sum(|account| account.live_bytes), usage.live_bytes, "the parts and the whole");
@@ -220,29 +273,79 @@ fn reported() -> [Account; ACCOUNTS] {
     accounts
 }
 
-/// The blocks and scopes of one run, and what the accounts should be.
+/// The blocks and tags of one run, and what the accounts should be.
 struct Model {
     blocks: Vec<Block>,
-    /// Each with the account that was current when it was entered.
-    guards: Vec<(TagGuard, usize)>,
-    current: usize,
+    /// Each with its account.
+    handles: Vec<(TagHandle, usize)>,
+    charges: Vec<(Charge, usize)>,
     accounts: [Account; ACCOUNTS],
     threads: usize,
     made: u8,
 }
 
+/// The scopes of one thread.
+struct Scopes {
+    /// Each with the account that was current when it was entered.
+    guards: Vec<(TagGuard, usize)>,
+    current: usize,
+}
+
+impl Scopes {
+    fn enter(&mut self, guard: TagGuard, account: usize) {
+        self.guards.push((guard, self.current));
+        self.current = account;
+    }
+
+    /// Leaves in any order: a guard puts back what it found.
+    fn leave(&mut self, guard: u8) {
+        if let Some(index) = usize::from(guard).checked_rem(self.guards.len()) {
+            let (guard, outer) = self.guards.remove(index);
+            drop(guard);
+            self.current = outer;
+        }
+    }
+}
+
 impl Model {
-    fn apply(&mut self, operation: Operation) {
+    fn run_on_another_thread(&mut self, operations: impl Iterator<Item = Operation> + Send) {
+        let operations: Box<dyn Iterator<Item = Operation> + Send> = Box::new(operations);
+        let done = thread::scope(|scope| scope.spawn(|| self.run(operations)).join());
+        assert!(done.is_ok(), "a failed assertion has aborted before");
+    }
+
+    /// Carries out the operations up to the next hop, and those after it on another thread.
+    fn run(&mut self, mut operations: impl Iterator<Item = Operation> + Send) {
+        let mut scopes = Scopes { guards: Vec::new(), current: UNTAGGED };
+        while let Some(operation) = operations.next() {
+            if matches!(operation, Operation::Hop) && self.threads < MOST_THREADS {
+                self.threads += 1;
+                return self.run_on_another_thread(operations);
+            }
+            self.apply(operation, &mut scopes);
+            assert_eq!(reported(), self.expected());
+        }
+    }
+
+    fn expected(&self) -> [Account; ACCOUNTS] {
+        let mut expected = self.accounts;
+        for account in &mut expected[FIRST_MADE..] {
+            *account = account.without_total();
+        }
+        expected
+    }
+
+    fn apply(&mut self, operation: Operation, scopes: &mut Scopes) {
         match operation {
             Operation::Allocate { size, align, zeroed } => {
-                self.allocate(size.bytes(), align.bytes(), zeroed);
+                self.allocate(size.bytes(), align.bytes(), zeroed, scopes.current);
             }
             Operation::AllocateTooMuch { below_the_limit, align } => {
                 let most = isize::MAX as usize - (align.bytes() - 1);
                 let size = most - usize::from(below_the_limit);
                 let layout = Layout::from_size_align(size, align.bytes());
                 let layout = layout.expect("within the limit of a layout");
-                let block = Block::allocate(layout, false, self.current, 0);
+                let block = Block::allocate(layout, false, scopes.current, 0);
                 assert!(block.is_none(), "no machine has {size} bytes");
             }
             Operation::Reallocate { block, size } => {
@@ -280,29 +383,51 @@ impl Model {
             }
             Operation::Enter { tag } => {
                 let tag = usize::from(tag) % TAGS.len();
-                self.guards.push((TAGS[tag].enter(), self.current));
-                self.current = 1 + tag;
+                scopes.enter(TAGS[tag].enter(), 1 + tag);
             }
-            Operation::Leave { guard } => {
-                if !self.guards.is_empty() {
-                    // In any order: a guard puts back what it found.
-                    let index = usize::from(guard) % self.guards.len();
-                    let (guard, outer) = self.guards.remove(index);
-                    drop(guard);
-                    self.current = outer;
+            Operation::Leave { guard } => scopes.leave(guard),
+            Operation::MakeTag { name } => {
+                let name = usize::from(name) % MADE.len();
+                let tag = TagHandle::new(MADE[name]).expect("few tags are in use");
+                self.handles.push((tag, FIRST_MADE + name));
+            }
+            Operation::GiveUpTag { handle } => {
+                if let Some(index) = usize::from(handle).checked_rem(self.handles.len()) {
+                    self.handles.swap_remove(index);
                 }
             }
+            Operation::EnterMadeTag { handle } => {
+                if let Some(index) = usize::from(handle).checked_rem(self.handles.len()) {
+                    let (tag, account) = &self.handles[index];
+                    scopes.enter(tag.enter(), *account);
+                }
+            }
+            Operation::Charge { handle, bytes } => {
+                if let Some(index) = usize::from(handle).checked_rem(self.handles.len()) {
+                    let (tag, account) = &self.handles[index];
+                    self.accounts[*account].charged_bytes += u64::from(bytes);
+                    self.charges.push((tag.charge(u64::from(bytes)), *account));
+                }
+            }
+            Operation::Uncharge { charge } => {
+                if let Some(index) = usize::from(charge).checked_rem(self.charges.len()) {
+                    let (charge, account) = self.charges.swap_remove(index);
+                    self.accounts[account].charged_bytes -= charge.bytes();
+                }
+            }
+            // As many hops as there may be have been made.
+            Operation::Hop => {}
         }
     }
 
-    fn allocate(&mut self, size: usize, align: usize, zeroed: bool) {
+    fn allocate(&mut self, size: usize, align: usize, zeroed: bool, account: usize) {
         if self.blocks.len() == MOST_BLOCKS {
             return;
         }
         self.made = self.made.wrapping_add(1);
         let layout = Layout::from_size_align(size, align).expect("small sizes fit");
-        if let Some(block) = Block::allocate(layout, zeroed, self.current, self.made) {
-            self.accounts[self.current].allocate(size);
+        if let Some(block) = Block::allocate(layout, zeroed, account, self.made) {
+            self.accounts[account].allocate(size);
             self.blocks.push(block);
         }
     }
@@ -328,31 +453,25 @@ extern "C" fn __asan_default_options() -> *const c_char {
     c"allocator_may_return_null=1".as_ptr()
 }
 
-fuzz_target!(|operations: Vec<Operation>| {
-    // A thread of its own: scopes left out of order may leave it with a tag entered.
-    let done = thread::spawn(|| run(operations)).join();
-    done.expect("a failed assertion has aborted before");
-});
+fuzz_target!(|operations: Vec<Operation>| run(operations));
 
 fn run(operations: Vec<Operation>) {
     let before = reported();
     let mut model = Model {
         blocks: Vec::new(),
-        guards: Vec::new(),
-        current: UNTAGGED,
+        handles: Vec::new(),
+        charges: Vec::new(),
         accounts: before,
         threads: 0,
         made: 0,
     };
-    for operation in operations.into_iter().take(MOST_OPERATIONS) {
-        model.apply(operation);
-        assert_eq!(reported(), model.accounts);
-    }
+    // On a thread of its own, whose end leaves whatever scopes left out of order have entered.
+    model.run_on_another_thread(operations.into_iter().take(MOST_OPERATIONS));
     while let Some(block) = model.take(0) {
         block.free();
     }
     let after = reported();
-    assert_eq!(after, model.accounts);
+    assert_eq!(after, model.expected());
     for (before, after) in before.iter().zip(&after) {
         assert_eq!(
             (after.live_bytes, after.live_blocks),
@@ -360,4 +479,8 @@ fn run(operations: Vec<Operation>) {
             "all was freed"
         );
     }
+    drop(model);
+    let usage = bursar_alloc::usage();
+    let left = usage.tags.iter().find(|tag| MADE.contains(&&*tag.name));
+    assert_eq!(left, None, "nothing names it, and no block bears it");
 }
