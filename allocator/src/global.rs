@@ -5,7 +5,8 @@ mod retag;
 use std::alloc::{GlobalAlloc, Layout};
 
 use crate::backend::{Backend, Controls};
-use crate::{block, thread};
+use crate::block::{self, Place};
+use crate::thread;
 
 pub use retag::Retag;
 
@@ -49,19 +50,46 @@ impl<B: Backend> AccountingAllocator<B> {
 
     const CONTROLS: &'static Controls = &Controls::of::<B>();
 
+    /// # Safety
+    ///
+    /// As for [`GlobalAlloc::alloc`], and `place` is that of the layout's size.
+    #[inline(always)]
+    unsafe fn alloc_with_tag_in(&self, place: Place, layout: Layout) -> *mut u8 {
+        // SAFETY: the outer size is never zero.
+        let ptr = unsafe { self.backend.alloc(block::outer(layout, place)) };
+        // SAFETY: `ptr` is null or of the outer layout.
+        unsafe { Self::admit(ptr, layout.size(), place) }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`GlobalAlloc::dealloc`], and `place` is that of the layout's size.
+    #[inline(always)]
+    unsafe fn dealloc_with_tag_in(&self, place: Place, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's block is ours, of this layout, and not yet freed.
+        let tag = unsafe { block::read_tag(ptr, layout.size(), place) };
+        if !thread::uncharge(tag, layout.size()) {
+            // SAFETY: the caller's block, whose tag this is.
+            return unsafe { self.dealloc_slowly(ptr, layout, tag) };
+        }
+        // SAFETY: this is what the backend gave, at the layout it gave it for.
+        unsafe { self.backend.dealloc(ptr, block::outer(layout, place)) };
+    }
+
     /// Marks the new block at `ptr` with the thread's tag and counts it; null is handed on.
     ///
     /// # Safety
     ///
-    /// `ptr` is null, or the backend has just made it a block of the outer layout of `size`.
+    /// `ptr` is null, or the backend has just made it a block of the outer layout of `size`,
+    /// whose place `place` is.
     #[inline(always)]
-    unsafe fn admit(ptr: *mut u8, size: usize) -> *mut u8 {
+    unsafe fn admit(ptr: *mut u8, size: usize, place: Place) -> *mut u8 {
         if ptr.is_null() {
             return ptr;
         }
         let tag = thread::current_tag();
         // SAFETY: it is a block of that outer layout, and nobody else has it yet.
-        if !unsafe { block::write_tag(ptr, size, tag) } {
+        if !unsafe { block::write_tag(ptr, size, place, tag) } {
             return Self::admit_unmapped(ptr, size, tag);
         }
         if thread::charge(tag, size) { ptr } else { Self::admit_slowly(ptr, size, tag) }
@@ -95,7 +123,7 @@ impl<B: Backend> AccountingAllocator<B> {
     unsafe fn dealloc_slowly(&self, ptr: *mut u8, layout: Layout, tag: u8) {
         thread::uncharge_slowly(tag, layout.size());
         // SAFETY: this is what the backend gave, at the layout it gave it for.
-        unsafe { self.backend.dealloc(ptr, block::outer(layout)) };
+        unsafe { self.backend.dealloc(ptr, block::outer(layout, Place::of(layout.size()))) };
     }
 
     /// The rest of `realloc`, where the block's new address has no map yet. If it cannot have
@@ -134,49 +162,52 @@ impl<B: Backend> AccountingAllocator<B> {
 // SAFETY: blocks are the backend's own, of at least the size and the alignment asked for; the
 // byte behind those asked for is never handed out.
 unsafe impl<B: Backend> GlobalAlloc for AccountingAllocator<B> {
+    // The two places part at the first branch, so that neither way tests for the other again.
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the outer size is never zero.
-        let ptr = unsafe { self.backend.alloc(block::outer(layout)) };
-        // SAFETY: `ptr` is null or of the outer layout.
-        unsafe { Self::admit(ptr, layout.size()) }
+        match Place::of(layout.size()) {
+            // SAFETY: the caller's promise, and this is the place.
+            Place::Trailer => unsafe { self.alloc_with_tag_in(Place::Trailer, layout) },
+            // SAFETY: as above.
+            Place::Map => unsafe { self.alloc_with_tag_in(Place::Map, layout) },
+        }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let place = Place::of(layout.size());
         // SAFETY: as in `alloc`.
-        let ptr = unsafe { self.backend.alloc_zeroed(block::outer(layout)) };
+        let ptr = unsafe { self.backend.alloc_zeroed(block::outer(layout, place)) };
         // SAFETY: `ptr` is null or of the outer layout.
-        unsafe { Self::admit(ptr, layout.size()) }
+        unsafe { Self::admit(ptr, layout.size(), place) }
     }
 
     #[inline]
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller's block is ours, of this layout, and not yet freed.
-        let tag = unsafe { block::read_tag(ptr, layout.size()) };
-        if !thread::uncharge(tag, layout.size()) {
-            // SAFETY: the caller's block, whose tag this is.
-            return unsafe { self.dealloc_slowly(ptr, layout, tag) };
+        match Place::of(layout.size()) {
+            // SAFETY: the caller's promise, and this is the place.
+            Place::Trailer => unsafe { self.dealloc_with_tag_in(Place::Trailer, ptr, layout) },
+            // SAFETY: as above.
+            Place::Map => unsafe { self.dealloc_with_tag_in(Place::Map, ptr, layout) },
         }
-        // SAFETY: this is what the backend gave, at the layout it gave it for.
-        unsafe { self.backend.dealloc(ptr, block::outer(layout)) };
     }
 
     #[inline]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         let old_size = layout.size();
+        let (old_place, new_place) = (Place::of(old_size), Place::of(new_size));
         // SAFETY: the caller's block is ours, of this layout, and not yet freed.
-        let tag = unsafe { block::read_tag(ptr, old_size) };
-        let (outer, new_outer_size) = (block::outer(layout), block::outer_size(new_size));
+        let tag = unsafe { block::read_tag(ptr, old_size, old_place) };
+        let outer = block::outer(layout, old_place);
         // SAFETY: this is what the backend gave; the new outer size is not zero, and valid since
         // the new size is, as the caller promises.
-        let new_ptr = unsafe { self.backend.realloc(ptr, outer, new_outer_size) };
+        let new_ptr = unsafe { self.backend.realloc(ptr, outer, new_place.outer_size(new_size)) };
         if new_ptr.is_null() {
             // The old block stands as it was, its tag included.
             return new_ptr;
         }
         // SAFETY: the block is now of the outer layout of `new_size` bytes.
-        if !unsafe { block::write_tag(new_ptr, new_size, tag) } {
+        if !unsafe { block::write_tag(new_ptr, new_size, new_place, tag) } {
             return Self::resize_unmapped(new_ptr, tag, old_size, new_size);
         }
         Self::count_resized(tag, old_size, new_size);

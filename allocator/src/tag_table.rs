@@ -18,27 +18,28 @@ pub(crate) const MAX_TAGS: usize = 240;
 /// A tag's number, and whether whoever has this reference is one of the account's holders: so it
 /// is with a tag made at run time, while a static one's is held for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TagRef(u16);
+pub(crate) struct TagRef {
+    number: u8,
+    is_counted: bool,
+}
 
 impl TagRef {
-    const COUNTED: u16 = 1 << 8;
-
     pub(crate) const fn uncounted(number: u8) -> Self {
-        Self(number as u16)
+        Self { number, is_counted: false }
     }
 
     pub(crate) const fn counted(number: u8) -> Self {
-        Self(number as u16 | Self::COUNTED)
+        Self { number, is_counted: true }
     }
 
     #[inline(always)]
     pub(crate) const fn number(self) -> u8 {
-        self.0 as u8
+        self.number
     }
 
     #[inline(always)]
     pub(crate) const fn is_counted(self) -> bool {
-        self.0 & Self::COUNTED != 0
+        self.is_counted
     }
 }
 

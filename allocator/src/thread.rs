@@ -34,12 +34,15 @@ enum Standing {
     Retired,
 }
 
+/// Below zero, so that allocating and freeing take the slow path.
+const NO_FUEL: i64 = -1;
+
 #[derive(Debug)]
 struct ThreadState {
     /// The tag that allocations are charged to.
     tag: Cell<TagRef>,
-    /// Bytes this thread may allocate before it looks at the headroom. Above zero only while the
-    /// thread owns its shard, so that one test on the allocation path covers both.
+    /// Bytes this thread may allocate before it looks at the headroom; [`NO_FUEL`] while it does
+    /// not own its shard, so that one test of the sign on the allocation path covers both.
     fuel: Cell<i64>,
     /// The thread's own shard, or the shared one.
     shard: Cell<&'static Shard<TAG_NUMBERS>>,
@@ -52,7 +55,7 @@ thread_local! {
     static THREAD: ThreadState = const {
         ThreadState {
             tag: Cell::new(TagRef::uncounted(UNTAGGED)),
-            fuel: Cell::new(0),
+            fuel: Cell::new(NO_FUEL),
             shard: Cell::new(&LEDGER.shared),
             allowance: Cell::new(0),
             standing: Cell::new(Standing::Shardless(0)),
@@ -108,12 +111,11 @@ pub(crate) fn grow(tag: u8, bytes: usize, backend: &'static Controls) {
 #[inline(always)]
 pub(crate) fn uncharge(tag: u8, bytes: usize) -> bool {
     THREAD.with(|thread| {
-        let shard = thread.shard.get();
-        let is_owned = is_owned(shard);
-        if is_owned {
-            shard.uncharge(tag, bytes);
+        let has_fuel = thread.fuel.get() >= 0;
+        if has_fuel {
+            thread.shard.get().uncharge(tag, bytes);
         }
-        is_owned
+        has_fuel
     })
 }
 
@@ -126,9 +128,8 @@ pub(crate) fn uncharge_slowly(tag: u8, bytes: usize) {
 #[inline(always)]
 pub(crate) fn shrink(tag: u8, bytes: usize) {
     THREAD.with(|thread| {
-        let shard = thread.shard.get();
-        if is_owned(shard) {
-            shard.shrink(tag, bytes);
+        if thread.fuel.get() >= 0 {
+            thread.shard.get().shrink(tag, bytes);
         } else {
             thread.claim_and_count(tag, bytes, 0);
         }
@@ -197,18 +198,23 @@ impl ThreadState {
     /// Takes `bytes` from the fuel; false if it is used up and the slow path is due.
     #[inline(always)]
     fn burn(&self, bytes: usize) -> bool {
-        // Cannot wrap: no block is larger than isize::MAX, and fuel is not below zero here.
+        // Cannot wrap: no block is larger than isize::MAX, and fuel is not below NO_FUEL here. A
+        // test of the sign alone, which the subtraction leaves behind by itself.
         let fuel = self.fuel.get().wrapping_sub(bytes as i64);
         self.fuel.set(fuel);
-        fuel > 0
+        fuel >= 0
     }
 
     #[cold]
     #[inline(never)]
     fn draw_and_count(&self, tag: u8, bytes: usize, blocks: u64, backend: &'static Controls) {
         note_installed(backend);
+        let owed = match is_owned(self.shard.get()) {
+            true => -self.fuel.get(),
+            false => NO_FUEL - self.fuel.get(),
+        };
         self.claim_if_due();
-        self.refuel();
+        self.refuel(owed);
         let change = TagSums {
             allocated_bytes: bytes as u64,
             allocated_blocks: blocks,
@@ -257,21 +263,21 @@ impl ThreadState {
             Some(shard) => {
                 self.shard.set(shard);
                 self.standing.set(Standing::Owner);
+                self.fuel.set(0);
             }
             None => self.standing.set(Standing::Shardless(OPERATIONS_BETWEEN_CLAIMS)),
         }
     }
 
     /// Draws what the thread owes and, if it owns a shard, its next allowance.
-    fn refuel(&self) {
-        let debt = -self.fuel.get();
+    fn refuel(&self, owed: i64) {
         let allowance = match self.standing.get() {
             Standing::Owner => LEDGER.fuel.next_allowance(self.allowance.get()),
             Standing::Shardless(_) | Standing::Retired => 0,
         };
         self.allowance.set(allowance);
-        self.fuel.set(allowance);
-        LEDGER.fuel.draw(debt.saturating_add(allowance));
+        self.fuel.set(if allowance > 0 { allowance } else { NO_FUEL });
+        LEDGER.fuel.draw(owed.saturating_add(allowance));
     }
 
     /// Gives back the shard and the unused fuel, for good; and a tag that a leaked guard has left
@@ -279,7 +285,7 @@ impl ThreadState {
     fn retire(&self) {
         leave_tag(self.tag.replace(TagRef::uncounted(UNTAGGED)));
         let shard = self.shard.replace(&LEDGER.shared);
-        LEDGER.fuel.give_back(self.fuel.replace(0));
+        LEDGER.fuel.give_back(self.fuel.replace(NO_FUEL).max(0));
         if self.standing.replace(Standing::Retired) == Standing::Owner {
             shard.release();
         }

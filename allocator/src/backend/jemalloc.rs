@@ -27,28 +27,51 @@ use super::{Backend, BackendStats, Collect, Collected};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Jemalloc;
 
-// SAFETY: every call is forwarded as it is to an allocator that keeps the contract.
+/// Every block of jemalloc's, of whatever size, is aligned to this: its smallest size class.
+const LEAST_ALIGN: usize = 8;
+
+// Up to the least alignment, which is nearly always, the C functions are called without a look
+// at size or alignment; beyond it, tikv-jemallocator works out the flags.
+//
+// SAFETY: every call is forwarded to an allocator that keeps the contract, by a function that
+// knows the block's alignment or need not know it.
 unsafe impl GlobalAlloc for Jemalloc {
     #[inline(always)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.align() <= LEAST_ALIGN {
+            // SAFETY: the size is not zero, as the caller promises.
+            return unsafe { tikv_jemalloc_sys::malloc(layout.size()) }.cast();
+        }
         // SAFETY: the caller's promise is the callee's condition.
         unsafe { Inner.alloc(layout) }
     }
 
     #[inline(always)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if layout.align() <= LEAST_ALIGN {
+            // SAFETY: the size is not zero, as the caller promises.
+            return unsafe { tikv_jemalloc_sys::calloc(1, layout.size()) }.cast();
+        }
         // SAFETY: the caller's promise is the callee's condition.
         unsafe { Inner.alloc_zeroed(layout) }
     }
 
     #[inline(always)]
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        if layout.align() <= LEAST_ALIGN {
+            // SAFETY: the block is the caller's, of this size, and was allocated without flags.
+            return unsafe { tikv_jemalloc_sys::sdallocx(ptr.cast(), layout.size(), 0) };
+        }
         // SAFETY: the caller's promise is the callee's condition.
         unsafe { Inner.dealloc(ptr, layout) }
     }
 
     #[inline(always)]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        if layout.align() <= LEAST_ALIGN {
+            // SAFETY: the block is the caller's, and the new size is not zero.
+            return unsafe { tikv_jemalloc_sys::realloc(ptr.cast(), new_size) }.cast();
+        }
         // SAFETY: the caller's promise is the callee's condition.
         unsafe { Inner.realloc(ptr, layout, new_size) }
     }

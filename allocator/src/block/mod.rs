@@ -23,26 +23,39 @@ static MAP: AddressMap = AddressMap::with_provider(map::testing::region_unless_r
 #[cfg(test)]
 pub(crate) use map::testing::refuse_new_regions;
 
-/// The outer size of a block of `size` bytes.
-#[inline(always)]
-fn outer_len(size: usize) -> usize {
-    if size < SMALL_BELOW_BYTES { size + TRAILER_LEN } else { size }
+/// Where a block's tag lives; its size alone decides. A parameter of its own, so that a caller
+/// who knows it has each way compiled without the tests of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Trailer,
+    Map,
 }
 
-/// What to ask the backend for when `layout` is asked of us.
+impl Place {
+    #[inline(always)]
+    pub(crate) fn of(size: usize) -> Self {
+        if size < SMALL_BELOW_BYTES { Self::Trailer } else { Self::Map }
+    }
+
+    /// The outer size of a block of `size` bytes with its tag here.
+    #[inline(always)]
+    pub(crate) fn outer_size(self, size: usize) -> usize {
+        match self {
+            Self::Trailer => size + TRAILER_LEN,
+            Self::Map => size,
+        }
+    }
+}
+
+/// What to ask the backend for when `layout` is asked of us, with the tag in the place of its
+/// size.
 #[inline(always)]
-pub(crate) fn outer(layout: Layout) -> Layout {
-    let size = outer_len(layout.size());
+pub(crate) fn outer(layout: Layout, place: Place) -> Layout {
+    let size = place.outer_size(layout.size());
     // SAFETY: the alignment is a layout's own, and so is a large block's size. A small one's,
     // rounded up to the alignment, is the alignment itself or below 2 KiB; the alignment is at
     // most isize::MAX, as it is for every layout whose size is not zero.
     unsafe { Layout::from_size_align_unchecked(size, layout.align()) }
-}
-
-/// The outer size of a block that is to become `new_size` bytes long.
-#[inline(always)]
-pub(crate) fn outer_size(new_size: usize) -> usize {
-    outer_len(new_size)
 }
 
 /// Writes the tag of the block of `size` bytes at `ptr`; false if the slow path is due:
@@ -50,10 +63,11 @@ pub(crate) fn outer_size(new_size: usize) -> usize {
 ///
 /// # Safety
 ///
-/// `ptr` is the start of a block whose outer layout is that of `size` bytes, owned by the caller.
+/// `ptr` is the start of a block whose outer layout is that of `size` bytes, owned by the caller,
+/// and `place` is that of its size.
 #[inline(always)]
-pub(crate) unsafe fn write_tag(ptr: *mut u8, size: usize, tag: u8) -> bool {
-    if size >= SMALL_BELOW_BYTES {
+pub(crate) unsafe fn write_tag(ptr: *mut u8, size: usize, place: Place, tag: u8) -> bool {
+    if place == Place::Map {
         return MAP.set(ptr.addr(), tag);
     }
     // SAFETY: the outer layout has TRAILER_LEN bytes behind the first `size`.
@@ -75,8 +89,8 @@ pub(crate) fn write_tag_slowly(ptr: *mut u8, tag: u8) -> u8 {
 ///
 /// As for [`write_tag`], and the tag was written at this size.
 #[inline(always)]
-pub(crate) unsafe fn read_tag(ptr: *mut u8, size: usize) -> u8 {
-    if size >= SMALL_BELOW_BYTES {
+pub(crate) unsafe fn read_tag(ptr: *mut u8, size: usize, place: Place) -> u8 {
+    if place == Place::Map {
         return MAP.get(ptr.addr());
     }
     // SAFETY: the outer layout has TRAILER_LEN bytes behind the first `size`.
@@ -102,8 +116,8 @@ mod tests {
             for size in sizes.clone() {
                 let layout = Layout::from_size_align(size, align).unwrap();
                 let expected = if size < 1024 { size + 1 } else { size };
-                assert_eq!((outer(layout).size(), outer(layout).align()), (expected, align));
-                assert_eq!(outer_size(size), expected);
+                let outer = outer(layout, Place::of(size));
+                assert_eq!((outer.size(), outer.align()), (expected, align));
             }
         }
     }
@@ -114,7 +128,7 @@ mod tests {
         for align in (0..usize::BITS - 1).map(|shift| 1usize << shift) {
             for size in [0, 1, 1022, 1023, 1024, limit - (align - 1)] {
                 let Ok(layout) = Layout::from_size_align(size, align) else { continue };
-                let outer = outer(layout);
+                let outer = outer(layout, Place::of(size));
                 assert!(Layout::from_size_align(outer.size(), outer.align()).is_ok(), "{layout:?}");
             }
         }

@@ -2,7 +2,7 @@
 
 use std::alloc::Layout;
 
-use crate::block;
+use crate::block::{self, Place};
 use crate::installed::is_installed;
 use crate::tag_handle::TagHandle;
 use crate::thread;
@@ -86,10 +86,11 @@ unsafe fn move_charge(ptr: *mut u8, size: usize, tag: &TagHandle) {
     if size == 0 || !is_installed() {
         return;
     }
+    let place = Place::of(size);
     // SAFETY: the global allocator is ours, so its block was marked at this size.
-    let old = unsafe { block::read_tag(ptr, size) };
+    let old = unsafe { block::read_tag(ptr, size, place) };
     // SAFETY: as above; and nobody else reads the tag while the caller has the block to itself.
-    let written = unsafe { block::write_tag(ptr, size, tag.number()) };
+    let written = unsafe { block::write_tag(ptr, size, place, tag.number()) };
     if written {
         thread::move_block(old, tag.number(), size);
     }
