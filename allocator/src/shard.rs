@@ -46,6 +46,14 @@ impl TagSums {
         self.allocated_blocks == self.freed_blocks && self.allocated_bytes == self.freed_bytes
     }
 
+    /// Whether this was read before `baseline` was: no figure ever goes back.
+    pub(crate) fn is_behind(&self, baseline: &TagSums) -> bool {
+        let since = self.since(baseline);
+        [since.allocated_bytes, since.freed_bytes, since.allocated_blocks, since.freed_blocks]
+            .into_iter()
+            .any(|figure| (figure as i64) < 0)
+    }
+
     /// What was counted after `baseline` was.
     pub(crate) fn since(&self, baseline: &TagSums) -> Self {
         Self {

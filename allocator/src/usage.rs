@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::account::{Peak, PeakBytes};
+use crate::account::{Account, Peak};
 use crate::block;
 use crate::name::{OVERFLOW_NAME, UNTAGGED_NAME};
 use crate::primitive::Ordering;
@@ -118,13 +118,14 @@ impl Reading {
         total
     }
 
-    /// Has all peaks know of this reading, and answers the process's.
-    fn note_peaks(&self, total: &TagSums) -> PeakBytes {
+    /// Has all peaks know of this reading.
+    fn note_peaks(&self, total: &TagSums) {
         for number in self.numbers() {
-            let account = TAGS.account(number);
-            account.peak.note(&self.sums[usize::from(number)].since(&account.baseline()));
+            TAGS.account(number).read(|account| {
+                account.peak.note(&own_sums(account, number, &self.sums[usize::from(number)]))
+            });
         }
-        PEAK.note(total)
+        PEAK.note(total);
     }
 
     /// Each number's live and charged bytes with those of its parts.
@@ -158,10 +159,18 @@ impl Holding {
     }
 }
 
+/// Of all that was ever counted under a number, what its tag of now has counted. `sums` that were
+/// read before the number came to it are read anew.
+fn own_sums(account: &Account, number: u8, sums: &TagSums) -> TagSums {
+    let baseline = account.baseline();
+    let sums = if sums.is_behind(&baseline) { LEDGER.sum(number) } else { *sums };
+    sums.since(&baseline)
+}
+
 /// One tag's usage; `sums` are all that was ever counted under its number.
 fn usage_of(number: u8, sums: &TagSums, subtree: Holding) -> TagUsage {
     TAGS.account(number).read(|account| {
-        let sums = sums.since(&account.baseline());
+        let sums = own_sums(account, number, sums);
         let peak = account.peak.note(&sums);
         TagUsage {
             name: name_of(number),
@@ -201,7 +210,7 @@ fn is_listed(number: u8, sums: &TagSums) -> bool {
 pub fn usage() -> Usage {
     let reading = Reading::take();
     let total = reading.total();
-    let peak = reading.note_peaks(&total);
+    let peak = PEAK.note(&total);
     let subtrees = reading.subtrees();
     let mut tags = Vec::with_capacity(reading.numbers + 1);
     for number in reading.numbers() {
