@@ -4,9 +4,9 @@
 //! The map of a GiB is made when a block is first seen there, a MiB of address space of which
 //! only touched pages cost memory: a page of it serves 4 MiB of heap.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::{self, NonNull};
 
+use super::pages;
 use crate::primitive::{AtomicPtr, AtomicU8, AtomicU64, Ordering};
 use crate::tag_table::UNTAGGED;
 
@@ -40,7 +40,7 @@ pub(super) struct AddressMap {
 impl AddressMap {
     #[cfg_attr(test, expect(dead_code, reason = "tests give a provider of their own"))]
     pub(super) const fn new() -> Self {
-        Self::with_provider(region_from_system)
+        Self::with_provider(region_of_pages)
     }
 
     pub(super) const fn with_provider(provide: fn() -> Option<NonNull<Region>>) -> Self {
@@ -109,15 +109,18 @@ impl AddressMap {
 
     /// Decides for good whether the region of `address` has a map.
     fn decide_region_of(&self, address: usize) {
-        let new = (self.provide)().map_or((&raw const REFUSED).cast_mut(), NonNull::as_ptr);
+        let provided = (self.provide)();
+        let new = provided.map_or((&raw const REFUSED).cast_mut(), NonNull::as_ptr);
         let slot = &self.regions[address >> REGION_SHIFT];
         // Release: pairs with the acquire in `region`.
         let was_first = slot
             .compare_exchange(ptr::null_mut(), new, Ordering::Release, Ordering::Relaxed)
             .is_ok();
-        if !was_first && !ptr::eq(new, &REFUSED) {
+        if let Some(superfluous) = provided
+            && !was_first
+        {
             // SAFETY: another thread was first, so nobody else has heard of this one.
-            unsafe { give_back(new) };
+            unsafe { give_back(superfluous) };
         }
     }
 }
@@ -127,21 +130,18 @@ fn granule(region: &Region, address: usize) -> &AtomicU8 {
     &region[(address >> GRANULE_SHIFT) % GRANULES]
 }
 
-/// From the platform's allocator, which has large zeroed memory from the kernel untouched. Not
-/// from ours, and so not counted.
-fn region_from_system() -> Option<NonNull<Region>> {
-    // SAFETY: the layout's size is not zero.
-    let region = unsafe { System.alloc_zeroed(Layout::new::<Region>()) };
-    // All zero bytes are a valid `Region`.
-    NonNull::new(region.cast())
+/// Not from any allocator of the program's, and so not counted.
+fn region_of_pages() -> Option<NonNull<Region>> {
+    // All zero bytes are a valid `Region`, and it needs no alignment.
+    pages::get(size_of::<Region>()).map(NonNull::cast)
 }
 
 /// # Safety
 ///
-/// `region` came from [`region_from_system`], and nobody else knows it.
-unsafe fn give_back(region: *mut Region) {
-    // SAFETY: this is the layout it was allocated with.
-    unsafe { System.dealloc(region.cast(), Layout::new::<Region>()) };
+/// `region` came from [`region_of_pages`], and nobody else knows it.
+unsafe fn give_back(region: NonNull<Region>) {
+    // SAFETY: it was got at this length, and nobody else knows it.
+    unsafe { pages::release(region.cast(), size_of::<Region>()) };
 }
 
 /// Refusals on demand.
@@ -159,7 +159,7 @@ pub(super) mod testing {
     }
 
     pub(in crate::block) fn region_unless_refused() -> Option<NonNull<Region>> {
-        if REFUSING.load(Ordering::Relaxed) { None } else { region_from_system() }
+        if REFUSING.load(Ordering::Relaxed) { None } else { region_of_pages() }
     }
 }
 
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn blocks_a_kib_apart_keep_their_own_tags_over_a_whole_region_and_beyond() {
-        static MAP: AddressMap = AddressMap::with_provider(region_from_system);
+        static MAP: AddressMap = AddressMap::with_provider(region_of_pages);
         let addresses = [
             REGION,
             REGION + 1024,
@@ -195,7 +195,7 @@ mod tests {
         use std::sync::atomic::AtomicBool;
         static REFUSE: AtomicBool = AtomicBool::new(true);
         static MAP: AddressMap = AddressMap::with_provider(|| {
-            if REFUSE.load(Ordering::Relaxed) { None } else { region_from_system() }
+            if REFUSE.load(Ordering::Relaxed) { None } else { region_of_pages() }
         });
         assert_eq!(MAP.set_slowly(REGION, 7), UNTAGGED);
         assert_eq!(MAP.get(REGION), UNTAGGED);
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn an_address_past_what_is_mapped_is_untagged() {
-        static MAP: AddressMap = AddressMap::with_provider(region_from_system);
+        static MAP: AddressMap = AddressMap::with_provider(region_of_pages);
         for address in [1 << 48, usize::MAX] {
             assert_eq!(MAP.set_slowly(address, 7), UNTAGGED);
             assert_eq!(MAP.get(address), UNTAGGED);
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn threads_that_meet_in_a_new_region_share_one_map() {
         const THREADS: u8 = if cfg!(miri) { 2 } else { 8 };
-        static MAP: AddressMap = AddressMap::with_provider(region_from_system);
+        static MAP: AddressMap = AddressMap::with_provider(region_of_pages);
         std::thread::scope(|scope| {
             for tag in 1..=THREADS {
                 scope.spawn(move || {

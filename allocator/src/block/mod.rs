@@ -6,6 +6,7 @@
 //! its size and alignment alone, never on what could be mapped.
 
 mod map;
+mod pages;
 
 use std::alloc::Layout;
 
