@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn an_unknown_page_size_is_never_assumed() {
         let root = fixture("900 100 50 1 0 70 0\n");
-        for vector in [&[][..], &[6], &[6, 0], &[6, 4095], &[7, 4096], &[6, 1 << 40]] {
+        for vector in [&[][..], &[6], &[6, 0], &[6, 4095], &[7, 4096], &[6, 1 << 30]] {
             let bytes: Vec<u8> =
                 vector.iter().flat_map(|word: &usize| word.to_ne_bytes()).collect();
             root.write("proc/self/auxv", bytes);
