@@ -1,5 +1,7 @@
 //! All shards, their sums, and the fuel: the books of one process.
 
+use std::ptr;
+
 use crate::fuel::Fuel;
 use crate::primitive::{AtomicU64, AtomicUsize, Ordering};
 use crate::shard::{Shard, TagSums};
@@ -39,6 +41,23 @@ impl<const SLOTS: usize, const TAGS: usize> Ledger<SLOTS, TAGS> {
         // its reader has heard of.
         self.slots_ever_used.fetch_max(index + 1, Ordering::Release);
         Some(&self.slots[index])
+    }
+
+    /// Releases every shard but the calling thread's `own`, where the threads that held them are
+    /// gone without having run their exit hooks. Only for a process of one thread.
+    pub(crate) fn release_all_but(&self, own: Option<&Shard<TAGS>>) {
+        let used = self.slots_ever_used.load(Ordering::Relaxed);
+        for (index, slot) in self.slots.iter().enumerate() {
+            if !slot.is_claimed() {
+                // A thread may have vanished between claiming its shard and saying so. Since the
+                // lowest free slot is claimed, there is none such behind one that is free.
+                if index >= used {
+                    break;
+                }
+            } else if !own.is_some_and(|own| ptr::eq(own, slot)) {
+                slot.release();
+            }
+        }
     }
 
     /// One tag's figures over all shards.
@@ -105,6 +124,27 @@ mod tests {
             shard.release();
             assert_eq!(ledger.sum(1).live_bytes(), 10 * round);
         }
+        assert_eq!(ledger.slots_in_use(), 0);
+    }
+
+    #[test]
+    fn a_thread_alone_in_its_process_keeps_its_shard_and_has_the_others_back_with_their_counts() {
+        let ledger: Ledger<4, 2> = Ledger::new();
+        let [first, own, last] = [(); 3].map(|()| ledger.claim().unwrap());
+        for shard in [first, own, last] {
+            shard.charge(1, 10);
+        }
+        first.release();
+        // The last thread vanished before it had said that its slot is in use.
+        ledger.slots_ever_used.store(2, Ordering::Relaxed);
+
+        ledger.release_all_but(Some(own));
+        assert!(own.is_claimed());
+        assert!(![first, last].iter().any(|shard| shard.is_claimed()));
+        ledger.slots_ever_used.store(3, Ordering::Relaxed);
+        assert_eq!(ledger.sum(1).live_bytes(), 30);
+
+        ledger.release_all_but(None);
         assert_eq!(ledger.slots_in_use(), 0);
     }
 

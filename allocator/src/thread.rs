@@ -7,6 +7,7 @@
 use std::cell::Cell;
 
 use crate::backend::{Controls, note_installed};
+use crate::fork;
 use crate::ledger::Ledger;
 use crate::shard::{Shard, TagSums};
 use crate::tag_table::{TAG_NUMBERS, TagRef, TagTable, UNTAGGED};
@@ -267,6 +268,7 @@ impl ThreadState {
             }
             None => self.standing.set(Standing::Shardless(OPERATIONS_BETWEEN_CLAIMS)),
         }
+        fork::register::<Self>();
     }
 
     /// Draws what the thread owes and, if it owns a shard, its next allowance.
@@ -289,5 +291,23 @@ impl ThreadState {
         if self.standing.replace(Standing::Retired) == Standing::Owner {
             shard.release();
         }
+    }
+}
+
+impl fork::Survivor for ThreadState {
+    fn before() {
+        TAGS.lock_for_fork();
+    }
+
+    fn in_parent() {
+        TAGS.unlock_after_fork();
+    }
+
+    fn in_child() {
+        TAGS.unlock_after_fork();
+        let own = THREAD.with(|thread| thread.shard.get());
+        LEDGER.release_all_but(is_owned(own).then_some(own));
+        // Its thread is not here; that of a new watch will be.
+        LEDGER.fuel.clear_waiter();
     }
 }

@@ -1,15 +1,20 @@
 //! [`Watch`]: being woken when the budget's headroom is used up.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::Thread;
 
+use crate::fork;
 use crate::thread::LEDGER;
 use crate::usage::{self, Room};
 
-static WATCHED: AtomicBool = AtomicBool::new(false);
+/// The [`generation`](fork::generation) of the process that is watched, or zero.
+static WATCHED: AtomicU64 = AtomicU64::new(0);
 
 /// Watches the headroom for one thread, which is unparked when it is used up; one in a process
 /// at a time. Dropped, nothing is watched any more.
+///
+/// A forked child is not watched, since the thread to be woken is not there: the watch that it
+/// inherits never has anything pending and sets no headroom. The child may start one of its own.
 ///
 /// Between two scans, live bytes grow by at most the room of the last one, plus what threads hold
 /// as unused allowances (each at most a 1,024th of the budget, between 4 KiB and 256 KiB), plus
@@ -34,6 +39,8 @@ static WATCHED: AtomicBool = AtomicBool::new(false);
 #[derive(Debug)]
 pub struct Watch {
     budget_bytes: u64,
+    /// Of the process that started it. A forked child may have a watch of its own beside it.
+    generation: u64,
 }
 
 impl Watch {
@@ -44,19 +51,25 @@ impl Watch {
     /// allocating thread may be about to wake it at any time.
     #[must_use]
     pub fn start(waiter: Thread, budget_bytes: u64) -> Option<Self> {
+        let generation = fork::generation();
         // Acquire: pairs with the release in `drop`, after which the fuel is as if unwatched.
-        if WATCHED.swap(true, Ordering::Acquire) {
+        if WATCHED.swap(generation, Ordering::Acquire) == generation {
             return None;
         }
         LEDGER.fuel.set_waiter(Box::leak(Box::new(waiter)), budget_bytes);
-        Some(Self { budget_bytes })
+        Some(Self { budget_bytes, generation })
+    }
+
+    /// Whether it was started in this process, and not in one that this was forked from.
+    fn is_of_this_process(&self) -> bool {
+        self.generation == fork::generation()
     }
 
     /// Whether the headroom was used up since this was last asked. Ask before a scan, so that
     /// what happens during the scan is not lost.
     #[must_use]
     pub fn take_pending(&self) -> bool {
-        LEDGER.fuel.take_pending()
+        self.is_of_this_process() && LEDGER.fuel.take_pending()
     }
 
     /// Sums the live bytes, and makes what `room_for` answers to them the new headroom, less what
@@ -70,7 +83,9 @@ impl Watch {
         if let Some(tag_bytes) = room.tag_bytes {
             room_bytes = room_bytes.min(tag_bytes.max(self.budget_bytes / LEAST_PART_FOR_A_TAG));
         }
-        LEDGER.fuel.finish_scan(begun_at, room_bytes);
+        if self.is_of_this_process() {
+            LEDGER.fuel.finish_scan(begun_at, room_bytes);
+        }
         room.live_bytes
     }
 }
@@ -104,8 +119,10 @@ fn stillest_sum() -> (i64, Room) {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        LEDGER.fuel.clear_waiter();
-        // Release: pairs with the acquire in `start`.
-        WATCHED.store(false, Ordering::Release);
+        if self.is_of_this_process() {
+            LEDGER.fuel.clear_waiter();
+            // Release: pairs with the acquire in `start`.
+            WATCHED.store(0, Ordering::Release);
+        }
     }
 }

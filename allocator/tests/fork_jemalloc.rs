@@ -1,0 +1,21 @@
+//! Forking with jemalloc behind the accounts.
+
+#[cfg(unix)]
+#[path = "lifecycle/fork.rs"]
+mod fork;
+#[cfg(unix)]
+#[path = "support/forked.rs"]
+mod forked;
+#[cfg(unix)]
+#[path = "support/stories.rs"]
+mod stories;
+
+use bursar_alloc::{AccountingAllocator, Jemalloc};
+
+#[global_allocator]
+static ALLOCATOR: AccountingAllocator<Jemalloc> = AccountingAllocator::new(Jemalloc);
+
+fn main() {
+    #[cfg(unix)]
+    fork::run();
+}

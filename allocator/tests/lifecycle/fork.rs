@@ -1,0 +1,185 @@
+//! Forking a process of many threads.
+
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use bursar_alloc::{Tag, Watch, tag_usage, thread_usage, usage};
+
+use crate::forked::fork;
+use crate::stories::stories;
+
+pub(crate) fn run() {
+    stories![
+        a_child_has_the_sums_of_its_parent_and_the_slots_of_the_threads_it_lacks,
+        a_child_goes_on_with_the_counters_of_the_thread_that_forked,
+        a_child_is_not_watched_by_its_parents_watch_and_can_start_its_own,
+        children_forked_under_load_allocate_free_spawn_and_fork_again,
+    ];
+}
+
+/// Runs `story` while `threads` others have a slot each and hold a block of 100 bytes of `tag`.
+fn among_threads(threads: usize, tag: &'static Tag, story: impl FnOnce()) {
+    let (begin, end) = (Barrier::new(threads + 1), Barrier::new(threads + 1));
+    thread::scope(|scope| {
+        let others: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let block = tag.scope(|| vec![0u8; 100]);
+                    begin.wait();
+                    end.wait();
+                    drop(block);
+                })
+            })
+            .collect();
+        begin.wait();
+        story();
+        end.wait();
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+fn a_child_has_the_sums_of_its_parent_and_the_slots_of_the_threads_it_lacks() {
+    static TAG: Tag = Tag::new("fork/parent");
+    among_threads(20, &TAG, || {
+        let before = usage();
+        assert_eq!(before.thread_slots_in_use, 21);
+        fork(|| {
+            let after = usage();
+            assert_eq!(after.thread_slots_in_use, 1);
+            assert!(after.live_bytes >= before.live_bytes, "and what `before` holds itself");
+            let held = || (tag_usage(&TAG).live_bytes, tag_usage(&TAG).live_blocks);
+            assert_eq!(held(), (20 * 100, 20));
+
+            // Each new thread has a slot again that a thread of the parent had.
+            among_threads(20, &TAG, || {
+                assert_eq!(usage().thread_slots_in_use, 21);
+                assert_eq!(held(), (40 * 100, 40));
+            });
+            assert_eq!(usage().thread_slots_in_use, 1);
+            assert_eq!(held(), (20 * 100, 20), "what vanished threads held stays live");
+        });
+        assert_eq!(usage().thread_slots_in_use, 21, "the parent's stay as they are");
+    });
+    assert_eq!(tag_usage(&TAG).live_bytes, 0);
+}
+
+fn a_child_goes_on_with_the_counters_of_the_thread_that_forked() {
+    static TAG: Tag = Tag::new("fork/counters");
+    let block = TAG.scope(|| vec![0u8; 1000]);
+    let before = thread_usage(&TAG).unwrap();
+    let _guard = TAG.enter();
+    fork(|| {
+        drop(block);
+        let own = black_box(vec![0u8; 500]);
+        let after = thread_usage(&TAG).unwrap();
+        assert_eq!(after.freed_bytes - before.freed_bytes, 1000);
+        assert_eq!(after.allocated_bytes - before.allocated_bytes, 500, "under the tag entered");
+        drop(own);
+    });
+}
+
+fn a_child_is_not_watched_by_its_parents_watch_and_can_start_its_own() {
+    let mut watch = Some(Watch::start(thread::current(), 1 << 20).unwrap());
+    // Passed at once.
+    watch.as_ref().unwrap().scan(|_| 0);
+    drop(black_box(vec![0u8; 4 << 20]));
+    fork(|| {
+        let inherited = watch.take().unwrap();
+        inherited.scan(|_| 0);
+        let own = Watch::start(thread::current(), 1 << 20).expect("nobody watches the child");
+        drop(black_box(vec![0u8; 4 << 20]));
+        assert!(!own.take_pending(), "the scan of an inherited watch leaves no headroom behind");
+
+        own.scan(|_| 0);
+        drop(black_box(vec![0u8; 4 << 20]));
+        assert!(!inherited.take_pending(), "what is pending is not its own");
+        assert!(own.take_pending());
+        own.scan(|_| 1 << 20);
+        drop(inherited);
+        assert!(Watch::start(thread::current(), 1 << 20).is_none(), "its own goes on");
+        drop(black_box(vec![0u8; 4 << 20]));
+        assert!(own.take_pending());
+        drop(own);
+        assert!(Watch::start(thread::current(), 1 << 20).is_some());
+    });
+    let watch = watch.unwrap();
+    assert!(watch.take_pending(), "the parent's goes on");
+}
+
+fn children_forked_under_load_allocate_free_spawn_and_fork_again() {
+    const FORKS: u32 = 250;
+    let stop = AtomicBool::new(false);
+    let mut watch = Some(Watch::start(thread::current(), 16 << 20).unwrap());
+    thread::scope(|scope| {
+        let load = [
+            scope.spawn(|| churn(&stop)),
+            scope.spawn(|| churn(&stop)),
+            scope.spawn(|| come_and_go(&stop)),
+        ];
+        for round in 0..FORKS {
+            // Low, so that the churning threads meet it.
+            watch.as_ref().unwrap().scan(|_| 1 << 20);
+            fork(|| {
+                live_on(watch.take().unwrap());
+                if round % 10 == 0 {
+                    fork(|| assert_eq!(usage().thread_slots_in_use, 1));
+                }
+            });
+        }
+        stop.store(true, Ordering::Relaxed);
+        load.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+    for tag in &CHURNED {
+        assert_eq!((tag_usage(tag).live_bytes, tag_usage(tag).live_blocks), (0, 0), "{tag:?}");
+    }
+    assert_eq!(usage().thread_slots_in_use, 1);
+}
+
+/// What a service might do in a child.
+fn live_on(inherited: Watch) {
+    static TAG: Tag = Tag::new("fork/child");
+    assert_eq!(usage().thread_slots_in_use, 1);
+    let block = TAG.scope(|| vec![1u8; 3000]);
+    let watch = Watch::start(thread::current(), 1 << 20).unwrap();
+    drop(inherited);
+    let other = thread::spawn(move || {
+        assert_eq!(usage().thread_slots_in_use, 2);
+        drop(block);
+        TAG.scope(|| vec![2u8; 300])
+    });
+    let block = other.join().unwrap();
+    assert_eq!(tag_usage(&TAG).live_bytes, block.len() as u64);
+    assert_eq!(usage().thread_slots_in_use, 1);
+    watch.scan(|_| 1 << 16);
+    drop(black_box(vec![0u8; 1 << 20]));
+    assert!(watch.take_pending());
+}
+
+static CHURNED: [Tag; 3] =
+    [Tag::new("fork/small"), Tag::new("fork/large"), Tag::new("fork/threads")];
+
+/// Allocates, grows and frees on both sides of a KiB, under a tag for each.
+fn churn(stop: &AtomicBool) {
+    let mut kept = vec![Vec::new(); 64];
+    for round in (0..64).cycle() {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let (tag, len) =
+            if round % 2 == 0 { (&CHURNED[0], 40 + round) } else { (&CHURNED[1], 4096 * round) };
+        let _guard = tag.enter();
+        let mut block: Vec<u8> = Vec::with_capacity(len);
+        block.reserve_exact(len + 1000);
+        kept[round] = black_box(block);
+    }
+}
+
+/// Claims and releases slots all the time.
+fn come_and_go(stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        let short = thread::spawn(|| CHURNED[2].scope(|| vec![0u8; 200]));
+        drop(short.join().unwrap());
+    }
+}
