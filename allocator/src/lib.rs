@@ -21,14 +21,16 @@
 //! The modules, lowest first; each knows only those above it: `primitive` (atomics), `shard` (a
 //! thread's counters), `fuel` (the budget's cheap check), `ledger` (all of them), `name`,
 //! `account` (what else is kept of a tag), `tag_table` (the tags' numbers), `block` (where a
-//! block's tag lives), `backend`, `fork` (what a forked child finds), `thread` (a thread's side
-//! of the books, and the books), `tag` and `tag_handle`, `usage` and `thread_usage` (what is read), `scope`, `future`, `charge`,
+//! block's tag lives), `backend`, `fork` (what a forked child finds), `exit` (the end of a thread
+//! whose thread-locals are gone), `thread` (a thread's side of the books, and the books), `tag`
+//! and `tag_handle`, `usage` and `thread_usage` (what is read), `scope`, `future`, `charge`,
 //! `tag_budget`, `installed`, `global` (the allocator), `watch`.
 
 mod account;
 mod backend;
 mod block;
 mod charge;
+mod exit;
 mod fork;
 mod fuel;
 mod future;

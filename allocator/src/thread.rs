@@ -2,15 +2,16 @@
 //!
 //! The thread-local is const-initialised and has no destructor, so it can be used at any time in
 //! a thread's life, before `main` and after other thread-locals are gone. A second one, touched
-//! when a shard is claimed, has the destructor that gives the shard back.
+//! when a shard is claimed, has the destructor that gives the shard back; should it be too late
+//! for destructors of thread-locals, [`exit`] has another.
 
 use std::cell::Cell;
 
 use crate::backend::{Controls, note_installed};
-use crate::fork;
 use crate::ledger::Ledger;
 use crate::shard::{Shard, TagSums};
 use crate::tag_table::{TAG_NUMBERS, TagRef, TagTable, UNTAGGED};
+use crate::{exit, fork};
 
 /// Threads that can have a shard of their own at once; more than that share one. Miri tracks each
 /// byte of the table at each borrow: it gets a small one.
@@ -69,6 +70,13 @@ struct ExitHook;
 
 impl Drop for ExitHook {
     fn drop(&mut self) {
+        THREAD.with(ThreadState::retire);
+        exit::disarm();
+    }
+}
+
+impl exit::Leaver for ThreadState {
+    fn leave() {
         THREAD.with(ThreadState::retire);
     }
 }
@@ -268,6 +276,7 @@ impl ThreadState {
             }
             None => self.standing.set(Standing::Shardless(OPERATIONS_BETWEEN_CLAIMS)),
         }
+        exit::arm::<Self>();
         fork::register::<Self>();
     }
 

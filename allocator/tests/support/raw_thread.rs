@@ -20,8 +20,7 @@ impl RawThread {
         let mut thread = MaybeUninit::uninit();
         let body = body as *mut c_void;
         // SAFETY: the id has a place to go to, and `start` takes what it is given.
-        let status =
-            unsafe { libc::pthread_create(thread.as_mut_ptr(), ptr::null(), start, body) };
+        let status = unsafe { libc::pthread_create(thread.as_mut_ptr(), ptr::null(), start, body) };
         assert_eq!(status, 0, "pthread_create");
         // SAFETY: a call that succeeds has written it.
         Self(unsafe { thread.assume_init() })

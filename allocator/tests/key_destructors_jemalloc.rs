@@ -1,0 +1,21 @@
+//! Destructors of pthread keys, with jemalloc behind the accounts.
+
+#[cfg(unix)]
+#[path = "lifecycle/key_destructors.rs"]
+mod key_destructors;
+#[cfg(unix)]
+#[path = "support/raw_thread.rs"]
+mod raw_thread;
+#[cfg(unix)]
+#[path = "support/stories.rs"]
+mod stories;
+
+use bursar_alloc::{AccountingAllocator, Jemalloc};
+
+#[global_allocator]
+static ALLOCATOR: AccountingAllocator<Jemalloc> = AccountingAllocator::new(Jemalloc);
+
+fn main() {
+    #[cfg(unix)]
+    key_destructors::run();
+}
