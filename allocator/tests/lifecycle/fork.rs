@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use bursar_alloc::{Tag, Watch, tag_usage, thread_usage, usage};
+use bursar_alloc::{Tag, TagHandle, Watch, tag_usage, thread_usage, usage};
 
 use crate::forked::fork;
 use crate::stories::stories;
@@ -117,6 +117,7 @@ fn children_forked_under_load_allocate_free_spawn_and_fork_again() {
             scope.spawn(|| churn(&stop)),
             scope.spawn(|| churn(&stop)),
             scope.spawn(|| come_and_go(&stop)),
+            scope.spawn(|| make_tags(&stop)),
         ];
         for round in 0..FORKS {
             // Low, so that the churning threads meet it.
@@ -141,7 +142,9 @@ fn children_forked_under_load_allocate_free_spawn_and_fork_again() {
 fn live_on(inherited: Watch) {
     static TAG: Tag = Tag::new("fork/child");
     assert_eq!(usage().thread_slots_in_use, 1);
-    let block = TAG.scope(|| vec![1u8; 3000]);
+    // The lock around the tags' numbers is not one that a vanished thread has.
+    let made = TagHandle::new("fork/made-in-child").unwrap();
+    let block = made.scope(|| TAG.scope(|| vec![1u8; 3000]));
     let watch = Watch::start(thread::current(), 1 << 20).unwrap();
     drop(inherited);
     let other = thread::spawn(move || {
@@ -181,5 +184,13 @@ fn come_and_go(stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         let short = thread::spawn(|| CHURNED[2].scope(|| vec![0u8; 200]));
         drop(short.join().unwrap());
+    }
+}
+
+/// Makes tags and gives them up all the time.
+fn make_tags(stop: &AtomicBool) {
+    let names = ["fork/made-a", "fork/made-b", "fork/made-c"];
+    for name in names.iter().cycle().take_while(|_| !stop.load(Ordering::Relaxed)) {
+        drop(TagHandle::new(name).unwrap().scope(|| vec![0u8; 10]));
     }
 }
