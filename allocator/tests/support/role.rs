@@ -12,16 +12,21 @@ const HANGS_AFTER_SECONDS: u32 = 60;
 /// The part that this process plays, if it is not the one that tests. One that hangs dies of the
 /// alarm.
 pub(crate) fn role() -> Option<String> {
-    let role = std::env::var(ROLE).ok()?;
+    let role = std::env::var_os(ROLE)?.into_string().ok()?;
     // SAFETY: nothing is asked of the caller.
     unsafe { libc::alarm(HANGS_AFTER_SECONDS) };
     Some(role)
 }
 
-/// How a process ended that played the part, its error output kept from view if it is to be.
+/// How a process ended that played the part, its error output going to `stderr`.
 pub(crate) fn ending_of(role: &str, stderr: Stdio) -> ExitStatus {
     let program = std::env::current_exe().unwrap();
-    let status = Command::new(program).env(ROLE, role).stderr(stderr).status().unwrap();
+    let status = Command::new(program)
+        .env(ROLE, role)
+        .stdout(Stdio::null())
+        .stderr(stderr)
+        .status()
+        .unwrap();
     assert_ne!(status.signal(), Some(libc::SIGALRM), "{role} hung");
     status
 }

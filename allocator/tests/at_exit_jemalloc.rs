@@ -1,0 +1,21 @@
+//! The end of the process, with jemalloc behind the accounts.
+
+#[cfg(unix)]
+#[path = "lifecycle/at_exit.rs"]
+mod at_exit;
+#[cfg(unix)]
+#[path = "support/role.rs"]
+mod role;
+#[cfg(unix)]
+#[path = "support/stories.rs"]
+mod stories;
+
+use bursar_alloc::{AccountingAllocator, Jemalloc};
+
+#[global_allocator]
+static ALLOCATOR: AccountingAllocator<Jemalloc> = AccountingAllocator::new(Jemalloc);
+
+fn main() {
+    #[cfg(unix)]
+    at_exit::run();
+}
