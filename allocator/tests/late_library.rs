@@ -6,6 +6,9 @@
 #[path = "support/forked.rs"]
 mod forked;
 #[cfg(unix)]
+#[path = "late_library/functions.rs"]
+mod functions;
+#[cfg(unix)]
 #[path = "lifecycle/late_library.rs"]
 mod late_library;
 #[cfg(unix)]

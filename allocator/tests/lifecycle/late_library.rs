@@ -12,6 +12,7 @@ use std::{mem, thread};
 use bursar_alloc::{Tag, tag_usage, usage};
 
 use crate::forked::fork;
+use crate::functions::Functions;
 use crate::raw_thread::RawThread;
 use crate::stories::stories;
 
@@ -53,11 +54,7 @@ fn rerun_with_room_for_static_thread_locals() -> Option<ExitStatus> {
 #[derive(Clone, Copy)]
 struct Library {
     handle: *mut c_void,
-    churn: extern "C" fn(u64),
-    keep: extern "C" fn(u64),
-    live_bytes: extern "C" fn() -> u64,
-    slots_in_use: extern "C" fn() -> u64,
-    is_installed: extern "C" fn() -> bool,
+    functions: Functions,
 }
 
 // SAFETY: what is behind the handle may be used on any thread.
@@ -71,25 +68,13 @@ impl Library {
         // SAFETY: nothing runs when the library is loaded but its runtime's own constructors.
         let handle = unsafe { libc::dlopen(c_path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
         assert!(!handle.is_null(), "dlopen {path:?}: {}", last_error());
-        let symbol = |name: &CStr| {
-            // SAFETY: the library is loaded.
-            let symbol = unsafe { libc::dlsym(handle, name.as_ptr()) };
-            assert!(!symbol.is_null(), "dlsym: {}", last_error());
-            symbol
-        };
-        Self {
-            handle,
-            // SAFETY: the type is the function's in the library's source.
-            churn: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"late_churn")) },
-            // SAFETY: the type is the function's in the library's source.
-            keep: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"late_keep")) },
-            // SAFETY: the type is the function's in the library's source.
-            live_bytes: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"late_live_bytes")) },
-            // SAFETY: the type is the function's in the library's source.
-            slots_in_use: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"late_slots_in_use")) },
-            // SAFETY: the type is the function's in the library's source.
-            is_installed: unsafe { mem::transmute::<*mut c_void, _>(symbol(c"late_is_installed")) },
-        }
+        // SAFETY: the library is loaded.
+        let symbol = unsafe { libc::dlsym(handle, c"late_functions".as_ptr()) };
+        assert!(!symbol.is_null(), "dlsym: {}", last_error());
+        // SAFETY: the library has the same source of the type as this program.
+        let functions =
+            unsafe { mem::transmute::<*mut c_void, extern "C" fn() -> Functions>(symbol) };
+        Self { handle, functions: functions() }
     }
 
     /// Opens a copy of the file, which is a library of its own to the program.
@@ -125,10 +110,10 @@ fn path() -> PathBuf {
     directory.join(format!("examples/{DLL_PREFIX}late_library{DLL_SUFFIX}"))
 }
 
-/// The library under its own name, loaded once and for all.
-fn library() -> &'static Library {
+/// The functions of the library of its own name, which is loaded once and for all.
+fn library() -> Functions {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
-    LIBRARY.get_or_init(|| Library::open(&path()))
+    LIBRARY.get_or_init(|| Library::open(&path())).functions
 }
 
 /// The library has a tag of this name too.
@@ -182,7 +167,7 @@ fn many_libraries_can_be_loaded_into_threads_that_run_already() {
             scope.spawn(|| {
                 begin.wait();
                 begin.wait();
-                for library in loaded.get().unwrap() {
+                for Library { functions: library, .. } in loaded.get().unwrap() {
                     (library.churn)(1000);
                     (library.keep)(10);
                 }
@@ -194,7 +179,7 @@ fn many_libraries_can_be_loaded_into_threads_that_run_already() {
         assert!(loaded.set((0..LIBRARIES).map(Library::open_copy).collect()).is_ok());
         begin.wait();
         end.wait();
-        for library in loaded.get().unwrap() {
+        for Library { functions: library, .. } in loaded.get().unwrap() {
             assert!((library.is_installed)());
             assert_eq!((library.live_bytes)(), THREADS as u64 * 10);
             assert_eq!((library.slots_in_use)(), THREADS as u64 + 1);
@@ -205,11 +190,12 @@ fn many_libraries_can_be_loaded_into_threads_that_run_already() {
 
 fn a_library_can_be_closed_under_a_thread_that_has_a_slot_in_it() {
     let library = Library::open_copy(0);
+    let Functions { churn, keep, .. } = library.functions;
     let (begin, end) = (Barrier::new(2), Barrier::new(2));
     thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            (library.churn)(100);
-            (library.keep)(500);
+            churn(100);
+            keep(500);
             begin.wait();
             end.wait();
             // Its end runs destructors of the library.
@@ -223,8 +209,9 @@ fn a_library_can_be_closed_under_a_thread_that_has_a_slot_in_it() {
     // On a thread that Rust has not made, from beginning to end.
     RawThread::spawn(|| {
         let library = Library::open_copy(0);
-        (library.churn)(100);
-        (library.keep)(500);
+        let Functions { churn, keep, .. } = library.functions;
+        churn(100);
+        keep(500);
         library.close();
     })
     .join();
