@@ -1,0 +1,10 @@
+//! mimalloc with nothing around it: what the others over mimalloc are compared with.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    bursar_benches::run("bare_mimalloc", None)
+}

@@ -1,0 +1,17 @@
+//! Running the programs, and showing what they say.
+
+mod configuration;
+mod figures;
+mod instructions;
+mod options;
+mod programs;
+mod spread;
+mod table;
+
+pub(crate) use configuration::{Backend, Configuration, Kind};
+pub(crate) use figures::Figures;
+pub(crate) use instructions::{has_valgrind, instructions_of_a_pair};
+pub(crate) use options::Options;
+pub(crate) use programs::Programs;
+pub(crate) use spread::Spread;
+pub(crate) use table::Table;

@@ -1,0 +1,120 @@
+//! What `compare` and `memory` can be told.
+
+use std::error::Error;
+
+/// How much is measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Rounds, of which the median is shown.
+    pub(crate) rounds: usize,
+    /// A look whether all works, of which no figure means anything.
+    pub(crate) quick: bool,
+    /// The rows to measure; all of them if there are none.
+    pub(crate) only: Vec<String>,
+    /// Count the instructions of so many pairs, and nothing else.
+    pub(crate) instructions: Option<u64>,
+}
+
+impl Options {
+    /// The options of this process, with `rounds` where nothing is said.
+    pub(crate) fn of_this_process(rounds: usize) -> Result<Self, Box<dyn Error>> {
+        Self::parse(rounds, std::env::args().skip(1))
+    }
+
+    fn parse(
+        rounds: usize,
+        mut arguments: impl Iterator<Item = String>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let mut options = Self { rounds, quick: false, only: Vec::new(), instructions: None };
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--quick" => (options.quick, options.rounds) = (true, 1),
+                "--rounds" => options.rounds = number(&argument, arguments.next())?,
+                "--instructions" => {
+                    options.instructions = Some(number(&argument, arguments.next())?);
+                }
+                "--only" => {
+                    let row = arguments.next().ok_or("--only takes the name of a row")?;
+                    options.only.push(row);
+                }
+                _ => {
+                    let known = "--rounds N, --quick, --only ROW, --instructions PAIRS";
+                    return Err(format!("{argument:?} is none of {known}").into());
+                }
+            }
+        }
+        Ok(options)
+    }
+
+    /// Those of `rows` that are to be measured.
+    pub(crate) fn chosen(
+        &self,
+        rows: impl IntoIterator<Item = &'static str>,
+    ) -> Result<Vec<&'static str>, Box<dyn Error>> {
+        let rows: Vec<&str> = rows.into_iter().collect();
+        if let Some(unknown) = self.only.iter().find(|&row| !rows.contains(&row.as_str())) {
+            return Err(format!("{unknown:?} is none of {}", rows.join(", ")).into());
+        }
+        let is_chosen =
+            |row: &&str| self.only.is_empty() || self.only.iter().any(|only| only == row);
+        Ok(rows.into_iter().filter(is_chosen).collect())
+    }
+}
+
+/// A count of one or more.
+fn number<N: TryFrom<u64>>(option: &str, text: Option<String>) -> Result<N, Box<dyn Error>> {
+    let number = text.as_ref().and_then(|text| text.parse().ok()).filter(|&number| number > 0);
+    let number = number.and_then(|number| N::try_from(number).ok());
+    let text = text.unwrap_or_default();
+    number.ok_or_else(|| format!("{option} takes a number above zero, not {text:?}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Options, String> {
+        let arguments = line.split_whitespace().map(str::to_owned);
+        Options::parse(15, arguments).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_are_read_and_what_is_not_said_stays_as_it_was() {
+        let none = Options { rounds: 15, quick: false, only: Vec::new(), instructions: None };
+        assert_eq!(parse(""), Ok(none.clone()));
+        assert_eq!(parse("--quick"), Ok(Options { rounds: 1, quick: true, ..none.clone() }));
+        let many = Options {
+            rounds: 7,
+            quick: true,
+            only: vec!["pairs".into(), "churn".into()],
+            instructions: Some(1000),
+        };
+        let line = "--quick --rounds 7 --only pairs --only churn --instructions 1000";
+        assert_eq!(parse(line), Ok(many));
+    }
+
+    #[test]
+    fn a_bad_option_is_named() {
+        for (line, named) in [
+            ("--fast", "\"--fast\""),
+            ("--rounds", "--rounds takes"),
+            ("--rounds 0", "\"0\""),
+            ("--rounds -1", "\"-1\""),
+            ("--only", "--only takes"),
+            ("--instructions many", "\"many\""),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains(named), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn all_rows_are_chosen_or_those_named_and_an_unknown_one_is_an_error() {
+        let rows = ["pairs", "churn", "push"];
+        assert_eq!(parse("").unwrap().chosen(rows).unwrap(), rows);
+        let some = parse("--only push --only pairs").unwrap();
+        assert_eq!(some.chosen(rows).unwrap(), ["pairs", "push"]);
+        let error = parse("--only pears").unwrap().chosen(rows).unwrap_err().to_string();
+        assert!(error.contains("pears") && error.contains("churn"), "{error}");
+    }
+}
