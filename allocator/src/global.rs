@@ -69,8 +69,9 @@ impl<B: Backend> AccountingAllocator<B> {
         // SAFETY: the caller's block is ours, of this layout, and not yet freed.
         let tag = unsafe { block::read_tag(ptr, layout.size(), place) };
         if !thread::uncharge(tag, layout.size()) {
-            // SAFETY: the caller's block, whose tag this is.
-            return unsafe { self.dealloc_slowly(ptr, layout, tag) };
+            let (size, align) = (layout.size(), layout.align());
+            // SAFETY: the caller's block, whose layout and tag these are.
+            return unsafe { Self::dealloc_slowly(ptr, size, align, tag, &self.backend) };
         }
         // SAFETY: this is what the backend gave, at the layout it gave it for.
         unsafe { self.backend.dealloc(ptr, block::outer(layout, place)) };
@@ -113,17 +114,22 @@ impl<B: Backend> AccountingAllocator<B> {
         ptr
     }
 
-    /// Uncounts and frees a block, where the thread has no shard of its own.
+    /// Uncounts and frees a block, where the thread has no shard of its own. The parameters are in
+    /// the order in which the compiler has them, so that nothing is moved on the way that is
+    /// always taken.
     ///
     /// # Safety
     ///
-    /// `ptr` is a block of ours, of this layout and this tag, not to be used any more.
+    /// `ptr` is a block of ours, of a layout of this size and alignment and of this tag, not to
+    /// be used any more.
     #[cold]
     #[inline(never)]
-    unsafe fn dealloc_slowly(&self, ptr: *mut u8, layout: Layout, tag: u8) {
-        thread::uncharge_slowly(tag, layout.size());
+    unsafe fn dealloc_slowly(ptr: *mut u8, size: usize, align: usize, tag: u8, backend: &B) {
+        thread::uncharge_slowly(tag, size);
+        // SAFETY: they are a layout's.
+        let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
         // SAFETY: this is what the backend gave, at the layout it gave it for.
-        unsafe { self.backend.dealloc(ptr, block::outer(layout, Place::of(layout.size()))) };
+        unsafe { backend.dealloc(ptr, block::outer(layout, Place::of(size))) };
     }
 
     /// The rest of `realloc`, where the block's new address has no map yet. If it cannot have

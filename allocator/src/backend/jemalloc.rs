@@ -31,50 +31,73 @@ pub struct Jemalloc;
 const LEAST_ALIGN: usize = 8;
 
 // Up to the least alignment, which is nearly always, the C functions are called without a look
-// at size or alignment; beyond it, tikv-jemallocator works out the flags.
+// at the flags. Past it tikv-jemallocator works them out; outlined, with the parameters where
+// the compiler has them anyway, so that this does not cost the others a move.
 //
 // SAFETY: every call is forwarded to an allocator that keeps the contract, by a function that
 // knows the block's alignment or need not know it.
 unsafe impl GlobalAlloc for Jemalloc {
     #[inline(always)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.align() <= LEAST_ALIGN {
-            // SAFETY: the size is not zero, as the caller promises.
-            return unsafe { tikv_jemalloc_sys::malloc(layout.size()) }.cast();
+        if layout.align() > LEAST_ALIGN {
+            // SAFETY: the caller's promise is the callee's condition.
+            return unsafe { alloc_aligned(layout.size(), layout.align()) };
         }
-        // SAFETY: the caller's promise is the callee's condition.
-        unsafe { Inner.alloc(layout) }
+        // SAFETY: the size is not zero, as the caller promises.
+        unsafe { tikv_jemalloc_sys::malloc(layout.size()) }.cast()
     }
 
     #[inline(always)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        if layout.align() <= LEAST_ALIGN {
-            // SAFETY: the size is not zero, as the caller promises.
-            return unsafe { tikv_jemalloc_sys::calloc(1, layout.size()) }.cast();
+        if layout.align() > LEAST_ALIGN {
+            // SAFETY: the caller's promise is the callee's condition.
+            return unsafe { Inner.alloc_zeroed(layout) };
         }
-        // SAFETY: the caller's promise is the callee's condition.
-        unsafe { Inner.alloc_zeroed(layout) }
+        // SAFETY: the size is not zero, as the caller promises.
+        unsafe { tikv_jemalloc_sys::calloc(1, layout.size()) }.cast()
     }
 
     #[inline(always)]
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        if layout.align() <= LEAST_ALIGN {
-            // SAFETY: the block is the caller's, of this size, and was allocated without flags.
-            return unsafe { tikv_jemalloc_sys::sdallocx(ptr.cast(), layout.size(), 0) };
+        if layout.align() > LEAST_ALIGN {
+            // SAFETY: the caller's promise is the callee's condition.
+            return unsafe { dealloc_aligned(ptr, layout.size(), layout.align()) };
         }
-        // SAFETY: the caller's promise is the callee's condition.
-        unsafe { Inner.dealloc(ptr, layout) }
+        // SAFETY: the block is the caller's, of this size, and was allocated without flags.
+        unsafe { tikv_jemalloc_sys::sdallocx(ptr.cast(), layout.size(), 0) };
     }
 
     #[inline(always)]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        if layout.align() <= LEAST_ALIGN {
-            // SAFETY: the block is the caller's, and the new size is not zero.
-            return unsafe { tikv_jemalloc_sys::realloc(ptr.cast(), new_size) }.cast();
+        if layout.align() > LEAST_ALIGN {
+            // SAFETY: the caller's promise is the callee's condition.
+            return unsafe { Inner.realloc(ptr, layout, new_size) };
         }
-        // SAFETY: the caller's promise is the callee's condition.
-        unsafe { Inner.realloc(ptr, layout, new_size) }
+        // SAFETY: the block is the caller's, and the new size is not zero.
+        unsafe { tikv_jemalloc_sys::realloc(ptr.cast(), new_size) }.cast()
     }
+}
+
+/// # Safety
+///
+/// As for [`GlobalAlloc::alloc`], with a layout of this size and alignment.
+#[inline(never)]
+unsafe fn alloc_aligned(size: usize, align: usize) -> *mut u8 {
+    // SAFETY: they are a layout's.
+    let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
+    // SAFETY: the caller's promise is the callee's condition.
+    unsafe { Inner.alloc(layout) }
+}
+
+/// # Safety
+///
+/// As for [`GlobalAlloc::dealloc`], with a layout of this size and alignment.
+#[inline(never)]
+unsafe fn dealloc_aligned(ptr: *mut u8, size: usize, align: usize) {
+    // SAFETY: they are a layout's.
+    let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
+    // SAFETY: the caller's promise is the callee's condition.
+    unsafe { Inner.dealloc(ptr, layout) }
 }
 
 // SAFETY: `GlobalAlloc` above forwards all four calls.
