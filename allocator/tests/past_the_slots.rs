@@ -1,6 +1,7 @@
 //! More threads at once than there are counter slots. A process of its own: while they live, no
 //! other thread finds a slot.
 
+use std::hint::black_box;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -28,7 +29,7 @@ fn more_threads_at_once_than_there_are_slots_are_all_counted() {
     let (everyone_is_here, all_is_seen) = (Barrier::new(THREADS), Barrier::new(THREADS));
     let has_forked = AtomicBool::new(false);
     let live = || {
-        let block = TAG.scope(|| Vec::<u8>::with_capacity(BLOCK_LEN));
+        let block = black_box(TAG.scope(|| Vec::<u8>::with_capacity(BLOCK_LEN)));
         everyone_is_here.wait();
         assert_eq!(tag_usage(&TAG).live_bytes, (THREADS * BLOCK_LEN) as u64);
         let has_a_slot = thread_usage_total().is_some();

@@ -4,6 +4,12 @@
 //!
 //! All layout and pointer arithmetic is here and nowhere else. A block's outer layout depends on
 //! its size and alignment alone, never on what could be mapped.
+//!
+//! The trailer is written and read as volatile. The compiler inlines the global allocator into
+//! the program's own functions, often the one half without the other, and what it knows of the
+//! half that it sees as a call is that a new block's bytes are zero or undefined, and that a
+//! freed block's do not matter: it would drop the write before such a free, and make up what is
+//! read after such an allocation.
 
 mod map;
 mod pages;
@@ -74,7 +80,7 @@ pub(crate) unsafe fn write_tag(ptr: *mut u8, size: usize, place: Place, tag: u8)
     // SAFETY: the outer layout has TRAILER_LEN bytes behind the first `size`.
     let trailer = unsafe { ptr.add(size) };
     // SAFETY: the caller owns the block, and a byte needs no alignment.
-    unsafe { trailer.write(tag) };
+    unsafe { trailer.write_volatile(tag) };
     true
 }
 
@@ -97,7 +103,7 @@ pub(crate) unsafe fn read_tag(ptr: *mut u8, size: usize, place: Place) -> u8 {
     // SAFETY: the outer layout has TRAILER_LEN bytes behind the first `size`.
     let trailer = unsafe { ptr.add(size) };
     // SAFETY: `write_tag` initialised it, and only this module writes there.
-    unsafe { trailer.read() }
+    unsafe { trailer.read_volatile() }
 }
 
 /// How many blocks of a KiB and more are untagged, since the map of their GiB of address space

@@ -25,6 +25,49 @@ fn what_is_allocated_under_a_tag_is_charged_to_it_until_freed() {
     assert_eq!(used.peak_bytes, 1000);
 }
 
+/// Blocks that live within one function: in a release build the allocator's code for both ends of
+/// their lives may come to lie in it, for all the compiler knows of blocks to be used on.
+mod short_lived {
+    use super::*;
+
+    pub(super) static ZEROED: Tag = Tag::new("accounts/short-lived-zeroed");
+    pub(super) static FRESH: Tag = Tag::new("accounts/short-lived-fresh");
+    pub(super) static GROWN: Tag = Tag::new("accounts/short-lived-grown");
+
+    #[inline(never)]
+    pub(super) fn zeroed(size: usize) {
+        drop(ZEROED.scope(|| vec![0u8; size]));
+    }
+
+    #[inline(never)]
+    pub(super) fn fresh(size: usize) {
+        let mut bytes = FRESH.scope(|| Vec::with_capacity(size));
+        bytes.push(size as u8);
+        assert_eq!(black_box(&bytes[0]), &(size as u8));
+    }
+
+    #[inline(never)]
+    pub(super) fn grown(size: usize) {
+        let mut bytes = GROWN.scope(|| vec![7u8; size]);
+        bytes.reserve_exact(size);
+        bytes.push(8);
+        assert_eq!(black_box(&bytes[0]), &7);
+    }
+}
+
+#[test]
+fn a_block_that_lives_within_one_function_is_uncharged_from_the_tag_that_made_it() {
+    for size in 1..2000 {
+        short_lived::zeroed(size);
+        short_lived::fresh(size);
+        short_lived::grown(size);
+    }
+    for tag in [&short_lived::ZEROED, &short_lived::FRESH, &short_lived::GROWN] {
+        let used = tag_usage(tag);
+        assert_eq!((used.live_bytes, used.live_blocks), (0, 0), "{}", tag.name());
+    }
+}
+
 #[test]
 fn a_free_on_another_thread_under_another_tag_uncharges_the_allocating_tag() {
     static MAKER: Tag = Tag::new("accounts/maker");
