@@ -52,8 +52,11 @@ mod watch;
 
 #[cfg(all(feature = "jemalloc", not(all(windows, target_env = "msvc"))))]
 pub use backend::Jemalloc;
+#[cfg(feature = "mimalloc")]
+pub use backend::Mimalloc;
 pub use backend::{
-    Backend, BackendStats, Collect, Collected, System, backend_name, backend_stats, collect,
+    Backend, BackendStats, Collect, CollectScope, Collected, System, backend_name, backend_stats,
+    collect, collect_scope,
 };
 pub use charge::Charge;
 pub use future::{TagExt, Tagged};

@@ -49,11 +49,13 @@ mod testing;
 
 #[cfg(all(feature = "jemalloc", not(all(windows, target_env = "msvc"))))]
 pub use bursar_alloc::Jemalloc;
+#[cfg(feature = "mimalloc")]
+pub use bursar_alloc::Mimalloc;
 pub use bursar_alloc::{
-    AccountingAllocator, Backend, BackendStats, Charge, Collect, Collected, InvalidTagName, Retag,
-    System, Tag, TagError, TagExt, TagGuard, TagHandle, TagUsage, Tagged, ThreadUsage, Usage,
-    backend_name, backend_stats, charged_bytes, collect, is_installed, live_bytes, tag_usage,
-    thread_usage, thread_usage_total, usage,
+    AccountingAllocator, Backend, BackendStats, Charge, Collect, CollectScope, Collected,
+    InvalidTagName, Retag, System, Tag, TagError, TagExt, TagGuard, TagHandle, TagUsage, Tagged,
+    ThreadUsage, Usage, backend_name, backend_stats, charged_bytes, collect, collect_scope,
+    is_installed, live_bytes, tag_usage, thread_usage, thread_usage_total, usage,
 };
 
 pub use crate::budget::{Budget, Profile, Watermarks};

@@ -8,9 +8,12 @@ use std::sync::OnceLock;
 use tikv_jemalloc_ctl::{epoch, raw};
 use tikv_jemallocator::Jemalloc as Inner;
 
-use super::{Backend, BackendStats, Collect, Collected};
+use super::{Backend, BackendStats, Collect, CollectScope, Collected};
 
 /// jemalloc. It gives back the free pages of all threads, and knows its active and dirty pages.
+///
+/// Allocated, retained and resident bytes it counts only where it is built with statistics, by
+/// the feature `jemalloc-stats`: 5 instructions more for an allocation and its free, on top of 93.
 ///
 /// # Examples
 ///
@@ -103,19 +106,21 @@ unsafe fn dealloc_aligned(ptr: *mut u8, size: usize, align: usize) {
 // SAFETY: `GlobalAlloc` above forwards all four calls.
 unsafe impl Backend for Jemalloc {
     const NAME: &'static str = "jemalloc";
+    const COLLECTS: CollectScope = CollectScope::AllThreads;
 
     fn stats() -> BackendStats {
-        Mibs::get().map_or_else(BackendStats::default, Mibs::read)
+        Mibs::get().read()
     }
 
     fn collect(how: Collect) -> Collected {
-        // The calling thread's cache first: what it holds back keeps pages active.
-        let flushed = void_control(c"thread.tcache.flush");
+        // The calling thread's cache first: what it holds back keeps pages active. It refuses
+        // where jemalloc was told to have no caches, and then there is nothing to flush.
+        void_control(c"thread.tcache.flush");
         let given_back = void_control(match how {
             Collect::Decay => c"arena.4096.decay",
             Collect::Purge => c"arena.4096.purge",
         });
-        if flushed && given_back { Collected::Done } else { Collected::Unsupported }
+        if given_back { Collected::Done } else { Collected::Unsupported }
     }
 }
 
@@ -127,34 +132,39 @@ fn void_control(name: &CStr) -> bool {
     status == 0
 }
 
-/// Management ids of the figures, looked up once. Figures summed over all arenas by index 4096.
+/// Management ids of the figures, looked up once. `None` where this jemalloc has not the figure:
+/// most exist only where it was built with statistics.
 #[derive(Debug)]
 struct Mibs {
-    page_bytes: u64,
-    active_pages: [usize; 4],
-    dirty_pages: [usize; 4],
-    muzzy_pages: [usize; 4],
-    /// Known only where jemalloc was built with statistics.
-    retained: Option<[usize; 4]>,
+    page_bytes: Option<u64>,
+    allocated: Option<Mib<2>>,
+    active_pages: Option<Mib<4>>,
+    dirty_pages: Option<Mib<4>>,
+    muzzy_pages: Option<Mib<4>>,
+    retained: Option<Mib<2>>,
+    resident: Option<Mib<2>>,
 }
 
+/// The id of a name with so many parts.
+type Mib<const PARTS: usize> = [usize; PARTS];
+
 impl Mibs {
-    /// `None` if this jemalloc does not know the names.
-    fn get() -> Option<&'static Self> {
-        static MIBS: OnceLock<Option<Mibs>> = OnceLock::new();
-        MIBS.get_or_init(Self::look_up).as_ref()
+    fn get() -> &'static Self {
+        static MIBS: OnceLock<Mibs> = OnceLock::new();
+        MIBS.get_or_init(Self::look_up)
     }
 
-    fn look_up() -> Option<Self> {
-        // SAFETY: jemalloc documents `arenas.page` as a size_t.
-        let page_bytes = unsafe { raw::read::<usize>(b"arenas.page\0") }.ok()?;
-        Some(Self {
-            page_bytes: page_bytes as u64,
-            active_pages: mib(b"stats.arenas.4096.pactive\0")?,
-            dirty_pages: mib(b"stats.arenas.4096.pdirty\0")?,
-            muzzy_pages: mib(b"stats.arenas.4096.pmuzzy\0")?,
-            retained: mib(b"stats.arenas.4096.retained\0"),
-        })
+    /// Index 4096 stands for the sum over all arenas.
+    fn look_up() -> Self {
+        Self {
+            page_bytes: mib::<2>(b"arenas.page\0").as_ref().and_then(read_size),
+            allocated: mib(b"stats.allocated\0"),
+            active_pages: mib(b"stats.arenas.4096.pactive\0"),
+            dirty_pages: mib(b"stats.arenas.4096.pdirty\0"),
+            muzzy_pages: mib(b"stats.arenas.4096.pmuzzy\0"),
+            retained: mib(b"stats.retained\0"),
+            resident: mib(b"stats.resident\0"),
+        }
     }
 
     fn read(&self) -> BackendStats {
@@ -162,24 +172,31 @@ impl Mibs {
         if epoch::advance().is_err() {
             return BackendStats::default();
         }
-        let pages = |mib| Some(read_size(mib)? * self.page_bytes);
         BackendStats {
-            active_bytes: pages(&self.active_pages),
-            dirty_bytes: pages(&self.dirty_pages)
-                .zip(pages(&self.muzzy_pages))
+            allocated_bytes: self.allocated.as_ref().and_then(read_size),
+            active_bytes: self.read_pages(&self.active_pages),
+            dirty_bytes: self
+                .read_pages(&self.dirty_pages)
+                .zip(self.read_pages(&self.muzzy_pages))
                 .map(|(dirty, muzzy)| dirty + muzzy),
             retained_bytes: self.retained.as_ref().and_then(read_size),
+            resident_bytes: self.resident.as_ref().and_then(read_size),
         }
+    }
+
+    /// A number of pages, in bytes.
+    fn read_pages(&self, mib: &Option<Mib<4>>) -> Option<u64> {
+        Some(read_size(mib.as_ref()?)? * self.page_bytes?)
     }
 }
 
-fn mib(name: &[u8]) -> Option<[usize; 4]> {
-    let mut mib = [0; 4];
+fn mib<const PARTS: usize>(name: &[u8]) -> Option<Mib<PARTS>> {
+    let mut mib = [0; PARTS];
     raw::name_to_mib(name, &mut mib).ok()?;
     Some(mib)
 }
 
-fn read_size(mib: &[usize; 4]) -> Option<u64> {
+fn read_size<const PARTS: usize>(mib: &Mib<PARTS>) -> Option<u64> {
     // SAFETY: each id in `Mibs` is of a figure that jemalloc documents as a size_t.
     unsafe { raw::read_mib::<usize>(mib) }.ok().map(|value| value as u64)
 }

@@ -3,6 +3,8 @@
 
 #[cfg(all(feature = "jemalloc", not(all(windows, target_env = "msvc"))))]
 mod jemalloc;
+#[cfg(feature = "mimalloc")]
+mod mimalloc;
 mod system;
 
 use std::alloc::GlobalAlloc;
@@ -11,12 +13,21 @@ use crate::primitive::AtomicRef;
 
 #[cfg(all(feature = "jemalloc", not(all(windows, target_env = "msvc"))))]
 pub use jemalloc::Jemalloc;
+#[cfg(feature = "mimalloc")]
+pub use mimalloc::Mimalloc;
 pub use system::System;
 
 /// An allocator that [`AccountingAllocator`](crate::AccountingAllocator) can wrap.
 ///
 /// The functions beside those of [`GlobalAlloc`] take no `self`: there is one such allocator in
 /// a process, and they speak of it as a whole. They are never called on the allocation path.
+///
+/// | backend | gives back the pages of | reports |
+/// |---|---|---|
+/// | `Jemalloc` | all threads | active, dirty; with `jemalloc-stats` the rest too |
+/// | `Mimalloc` | the calling thread | nothing |
+/// | [`System`], glibc | all threads, by `Purge` alone | nothing |
+/// | [`System`], elsewhere | nobody | nothing |
 ///
 /// # Safety
 ///
@@ -35,11 +46,28 @@ pub unsafe trait Backend: GlobalAlloc + Sync + 'static {
     /// The allocator's name, for people and metrics.
     const NAME: &'static str;
 
-    /// What the allocator knows of its memory. Costs up to some 30 us with jemalloc.
+    /// Whose free pages [`Collect::Purge`] gives back.
+    const COLLECTS: CollectScope;
+
+    /// What the allocator knows of its memory. Called as often as a monitor looks, a thousand
+    /// times a second under pressure; costs up to some 30 us with jemalloc.
     fn stats() -> BackendStats;
 
     /// Gives pages that hold no live block back to the system.
     fn collect(how: Collect) -> Collected;
+}
+
+/// Whose free pages a backend can give back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CollectScope {
+    /// Those of every thread, whoever asks. What a thread caches for its own next allocations,
+    /// some blocks of each size, may stay.
+    AllThreads,
+    /// Those of the calling thread; of other threads hardly any. Each has to collect its own.
+    CallingThread,
+    /// None: the allocator gives pages back when it likes.
+    Nothing,
 }
 
 /// How hard [`Backend::collect`] tries.
@@ -56,9 +84,9 @@ pub enum Collect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Collected {
-    /// The allocator was told, and did it.
+    /// The allocator was told, and did it, for the threads of [`Backend::COLLECTS`].
     Done,
-    /// This allocator has no such call.
+    /// This allocator has no such call, and nothing was done.
     Unsupported,
 }
 
@@ -67,25 +95,34 @@ pub enum Collected {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct BackendStats {
+    /// Bytes in live blocks as the backend counts them, rounded up to its size classes. jemalloc
+    /// counts them with the feature `jemalloc-stats`.
+    pub allocated_bytes: Option<u64>,
     /// Bytes in pages that hold live blocks.
     pub active_bytes: Option<u64>,
     /// Bytes in freed pages that are still held: what collecting gives back.
     pub dirty_bytes: Option<u64>,
-    /// Bytes of address space without memory behind it: not a cost.
+    /// Bytes of address space without memory behind it: not a cost. jemalloc counts them with the
+    /// feature `jemalloc-stats`.
     pub retained_bytes: Option<u64>,
+    /// Bytes of memory behind the backend's pages at most, its own books included: active and
+    /// dirty pages that were never touched count too. Not the process's resident bytes, which
+    /// the kernel knows. jemalloc counts them with the feature `jemalloc-stats`.
+    pub resident_bytes: Option<u64>,
 }
 
 /// A backend's calls beside allocation, without its type.
 #[derive(Debug)]
 pub(crate) struct Controls {
     name: &'static str,
+    collects: CollectScope,
     stats: fn() -> BackendStats,
     collect: fn(Collect) -> Collected,
 }
 
 impl Controls {
     pub(crate) const fn of<B: Backend>() -> Self {
-        Self { name: B::NAME, stats: B::stats, collect: B::collect }
+        Self { name: B::NAME, collects: B::COLLECTS, stats: B::stats, collect: B::collect }
     }
 }
 
@@ -112,8 +149,27 @@ pub fn backend_stats() -> BackendStats {
     INSTALLED.get().map_or_else(BackendStats::default, |controls| (controls.stats)())
 }
 
-/// Has the backend in use give free pages back to the system: some 20 ms for 100 MB of them with
-/// jemalloc, well under a microsecond when there are none.
+/// Has the backend in use give free pages back to the system, those of
+/// [`collect_scope`]'s threads: some 20 ms for 100 MB of them with jemalloc, well under a
+/// microsecond when there are none.
 pub fn collect(how: Collect) -> Collected {
     INSTALLED.get().map_or(Collected::Unsupported, |controls| (controls.collect)(how))
+}
+
+/// Whose free pages [`collect`] gives back with the backend in use; nobody's before the first
+/// counted allocation.
+///
+/// # Examples
+///
+/// ```
+/// use bursar_alloc::{Collect, CollectScope, collect, collect_scope};
+///
+/// // At the end of a worker thread's batch: nobody else can do it for this thread.
+/// if collect_scope() == CollectScope::CallingThread {
+///     collect(Collect::Purge);
+/// }
+/// ```
+#[must_use]
+pub fn collect_scope() -> CollectScope {
+    INSTALLED.get().map_or(CollectScope::Nothing, |controls| controls.collects)
 }

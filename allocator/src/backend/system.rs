@@ -2,11 +2,17 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 
-use super::{Backend, BackendStats, Collect, Collected};
+use super::{Backend, BackendStats, Collect, CollectScope, Collected};
 
 /// The allocator of the operating system, by [`std::alloc::System`].
 ///
-/// It reports nothing of itself and gives pages back when it likes.
+/// On Linux with glibc, [`Collect::Purge`] gives back the free pages of all threads by
+/// `malloc_trim`: some 10 ms for 100 MB of them, and up to 40 ms among half a million free
+/// blocks, each time, while threads that allocate wait. Elsewhere it gives pages back when it
+/// likes.
+///
+/// It reports nothing of itself: glibc can count its free bytes, but not which of them still have
+/// memory behind them, and walks every free block to do it.
 ///
 /// # Examples
 ///
@@ -53,12 +59,32 @@ unsafe impl GlobalAlloc for System {
 // SAFETY: `GlobalAlloc` above forwards all four calls.
 unsafe impl Backend for System {
     const NAME: &'static str = "system";
+    const COLLECTS: CollectScope =
+        if CAN_TRIM { CollectScope::AllThreads } else { CollectScope::Nothing };
 
     fn stats() -> BackendStats {
         BackendStats::default()
     }
 
-    fn collect(_: Collect) -> Collected {
-        Collected::Unsupported
+    fn collect(how: Collect) -> Collected {
+        match how {
+            Collect::Purge if CAN_TRIM => trim(),
+            Collect::Purge | Collect::Decay => Collected::Unsupported,
+        }
     }
+}
+
+/// Whether this is glibc, which can be asked for its free pages. (Miri is not.)
+const CAN_TRIM: bool = cfg!(all(target_os = "linux", target_env = "gnu", not(miri)));
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn trim() -> Collected {
+    // SAFETY: takes no pointer, and may be called at any time; it leaves live blocks alone.
+    unsafe { libc::malloc_trim(0) };
+    Collected::Done
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn trim() -> Collected {
+    Collected::Unsupported
 }
