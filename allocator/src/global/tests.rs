@@ -52,7 +52,16 @@ fn an_unmapped_block_is_untagged_at_allocation_realloc_and_free_and_the_sums_sta
     let shrunk = unsafe { ALLOCATOR.realloc(grown, LARGE, SMALL.size()) };
     assert_eq!(books(), [(0, 0), (40_100, 2)], "an untagged block stays untagged");
 
+    // SAFETY: the size is not zero.
+    let zeroed = unsafe { ALLOCATOR.alloc_zeroed(LARGE) };
+    assert_eq!(books(), [(0, 0), (80_100, 3)]);
+    // SAFETY: so many bytes were asked for, and are zero.
+    let bytes = unsafe { std::slice::from_raw_parts(zeroed, LARGE.size()) };
+    assert!(bytes.iter().all(|&byte| byte == 0), "no tag was written into it");
+
     refuse_new_regions(false);
+    // SAFETY: the block is live and of this layout.
+    unsafe { ALLOCATOR.dealloc(zeroed, LARGE) };
     // SAFETY: the block is live and of this layout.
     unsafe { ALLOCATOR.dealloc(large, LARGE) };
     // SAFETY: the block is live and of this layout.
