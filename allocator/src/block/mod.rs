@@ -132,12 +132,13 @@ mod tests {
     #[test]
     fn a_small_blocks_tag_is_the_byte_behind_its_content_and_no_other() {
         for size in (0..SMALL_BELOW_BYTES).step_by(if cfg!(miri) { 31 } else { 1 }) {
-            let mut block = vec![0xA5; outer_size(size)];
+            let place = Place::of(size);
+            let mut block = vec![0xA5; place.outer_size(size)];
             let ptr = block.as_mut_ptr();
             // SAFETY: the block has the outer size.
-            assert!(unsafe { write_tag(ptr, size, 7) });
+            assert!(unsafe { write_tag(ptr, size, place, 7) });
             // SAFETY: as above, and the tag has been written.
-            assert_eq!(unsafe { read_tag(ptr, size) }, 7);
+            assert_eq!(unsafe { read_tag(ptr, size, place) }, 7);
             let (content, tag) = block.split_at(size);
             assert!(content.iter().all(|&byte| byte == 0xA5) && tag == [7], "{size}");
         }
