@@ -1,12 +1,10 @@
 //! mimalloc under Bursar's accounts.
 
 mod accounts;
-mod mimalloc_backend;
 
 use std::process::ExitCode;
 
-use bursar_alloc::AccountingAllocator;
-use mimalloc_backend::Mimalloc;
+use bursar_alloc::{AccountingAllocator, Mimalloc};
 
 #[global_allocator]
 static ALLOCATOR: AccountingAllocator<Mimalloc> = AccountingAllocator::new(Mimalloc);
