@@ -13,7 +13,8 @@ use std::slice;
 
 use arbitrary::Arbitrary;
 use bursar_alloc::{
-    AccountingAllocator, Backend, BackendStats, Collect, Collected, System, Tag, TagUsage,
+    AccountingAllocator, Backend, BackendStats, Collect, CollectScope, Collected, System, Tag,
+    TagUsage,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -209,6 +210,7 @@ unsafe impl GlobalAlloc for Recording {
 // SAFETY: as for `GlobalAlloc` above.
 unsafe impl Backend for Recording {
     const NAME: &'static str = "recording";
+    const COLLECTS: CollectScope = CollectScope::Nothing;
 
     fn stats() -> BackendStats {
         BackendStats::default()
