@@ -4,7 +4,8 @@
 //! The destructor of a thread-local that is touched then never runs, and the thread would keep
 //! its shard for ever. So a thread that claims a shard also sets a key of ours: keys that are set
 //! while destructors run have theirs run in another round. POSIX promises four rounds at least; a
-//! thread whose first operation is in the last one keeps its shard.
+//! thread whose first operation is in the last one keeps its shard. A library that is unloaded
+//! leaves its key behind, of the thousand or so that a process has.
 
 /// What a thread has to give back.
 pub(crate) trait Leaver {

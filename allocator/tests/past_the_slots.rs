@@ -25,11 +25,15 @@ static TAG: Tag = Tag::new("past-the-slots");
 const THREADS: usize = 700;
 const BLOCK_LEN: usize = 10;
 
+fn new_block() -> Vec<u8> {
+    TAG.scope(|| black_box(Vec::with_capacity(BLOCK_LEN)))
+}
+
 fn more_threads_at_once_than_there_are_slots_are_all_counted() {
     let (everyone_is_here, all_is_seen) = (Barrier::new(THREADS), Barrier::new(THREADS));
     let has_forked = AtomicBool::new(false);
     let live = || {
-        let block = black_box(TAG.scope(|| Vec::<u8>::with_capacity(BLOCK_LEN)));
+        let block = new_block();
         everyone_is_here.wait();
         assert_eq!(tag_usage(&TAG).live_bytes, (THREADS * BLOCK_LEN) as u64);
         let has_a_slot = thread_usage_total().is_some();
@@ -59,7 +63,7 @@ fn all_slots_are_free_again() {
     assert!(operations < 10_000);
     assert_eq!(usage().thread_slots_in_use, 1);
     assert_eq!(tag_usage(&TAG).live_bytes, (THREADS * BLOCK_LEN) as u64);
-    let block = thread::spawn(|| TAG.scope(|| Vec::<u8>::with_capacity(BLOCK_LEN))).join().unwrap();
+    let block = thread::spawn(new_block).join().unwrap();
     assert_eq!(tag_usage(&TAG).live_bytes, ((THREADS + 1) * BLOCK_LEN) as u64);
     drop(block);
 }

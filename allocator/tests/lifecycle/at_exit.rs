@@ -68,10 +68,10 @@ extern "C" fn handle() {
     drop(black_box(block));
     // Half of them leave a block.
     if round.is_multiple_of(2) {
-        Box::leak(Box::new([1u8; 64]));
+        Box::leak(black_box(Box::new([1u8; 64])));
     }
     assert_eq!(tag_usage(&TAG).live_bytes, (round / 2 + 1) * 64);
-    let held_elsewhere = thread::spawn(|| TAG.scope(|| vec![0u8; 500])).join().unwrap();
+    let held_elsewhere = thread::spawn(|| TAG.scope(|| black_box(vec![0u8; 500]))).join().unwrap();
     assert_eq!(tag_usage(&TAG).live_bytes, (round / 2 + 1) * 64 + 500);
     drop(held_elsewhere);
     let usage = usage();

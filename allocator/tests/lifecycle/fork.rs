@@ -26,7 +26,7 @@ fn among_threads(threads: usize, tag: &'static Tag, story: impl FnOnce()) {
         let others: Vec<_> = (0..threads)
             .map(|_| {
                 scope.spawn(|| {
-                    let block = tag.scope(|| vec![0u8; 100]);
+                    let block = tag.scope(|| black_box(vec![0u8; 100]));
                     begin.wait();
                     end.wait();
                     drop(block);
@@ -67,7 +67,7 @@ fn a_child_has_the_sums_of_its_parent_and_the_slots_of_the_threads_it_lacks() {
 
 fn a_child_goes_on_with_the_counters_of_the_thread_that_forked() {
     static TAG: Tag = Tag::new("fork/counters");
-    let block = TAG.scope(|| vec![0u8; 1000]);
+    let block = TAG.scope(|| black_box(vec![0u8; 1000]));
     let before = thread_usage(&TAG).unwrap();
     let _guard = TAG.enter();
     fork(|| {
@@ -144,13 +144,13 @@ fn live_on(inherited: Watch) {
     assert_eq!(usage().thread_slots_in_use, 1);
     // The lock around the tags' numbers is not one that a vanished thread has.
     let made = TagHandle::new("fork/made-in-child").unwrap();
-    let block = made.scope(|| TAG.scope(|| vec![1u8; 3000]));
+    let block = made.scope(|| TAG.scope(|| black_box(vec![1u8; 3000])));
     let watch = Watch::start(thread::current(), 1 << 20).unwrap();
     drop(inherited);
     let other = thread::spawn(move || {
         assert_eq!(usage().thread_slots_in_use, 2);
         drop(block);
-        TAG.scope(|| vec![2u8; 300])
+        TAG.scope(|| black_box(vec![2u8; 300]))
     });
     let block = other.join().unwrap();
     assert_eq!(tag_usage(&TAG).live_bytes, block.len() as u64);

@@ -1,11 +1,13 @@
 //! A library with an accounting allocator of its own, loaded late.
 
+use std::cell::RefCell;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::ffi::{CStr, CString, c_void};
 use std::hint::black_box;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, OnceLock};
 use std::{mem, thread};
 
@@ -30,6 +32,7 @@ pub(crate) fn run() {
         each_thread_has_a_slot_in_the_librarys_books_until_its_end,
         many_libraries_can_be_loaded_into_threads_that_run_already,
         a_library_can_be_closed_under_a_thread_that_has_a_slot_in_it,
+        a_library_can_be_unloaded_by_a_thread_that_had_a_slot_in_it,
         a_child_of_a_program_with_libraries_has_one_slot_in_each,
     ];
 }
@@ -78,7 +81,9 @@ impl Library {
     }
 
     /// Opens a copy of the file, which is a library of its own to the program.
-    fn open_copy(number: usize) -> Self {
+    fn open_copy() -> Self {
+        static COPIES: AtomicUsize = AtomicUsize::new(0);
+        let number = COPIES.fetch_add(1, Ordering::Relaxed);
         let name = format!("{DLL_PREFIX}late_{}_{number}{DLL_SUFFIX}", std::process::id());
         let copy = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::copy(path(), &copy).unwrap();
@@ -176,7 +181,7 @@ fn many_libraries_can_be_loaded_into_threads_that_run_already() {
             });
         }
         begin.wait();
-        assert!(loaded.set((0..LIBRARIES).map(Library::open_copy).collect()).is_ok());
+        assert!(loaded.set((0..LIBRARIES).map(|_| Library::open_copy()).collect()).is_ok());
         begin.wait();
         end.wait();
         for Library { functions: library, .. } in loaded.get().unwrap() {
@@ -188,8 +193,10 @@ fn many_libraries_can_be_loaded_into_threads_that_run_already() {
     });
 }
 
+/// A thread that runs code of a library at its end holds it open, whatever else is closed: libc
+/// unloads it at the next `dlclose` after that.
 fn a_library_can_be_closed_under_a_thread_that_has_a_slot_in_it() {
-    let library = Library::open_copy(0);
+    let library = Library::open_copy();
     let Functions { churn, keep, .. } = library.functions;
     let (begin, end) = (Barrier::new(2), Barrier::new(2));
     thread::scope(|scope| {
@@ -198,7 +205,6 @@ fn a_library_can_be_closed_under_a_thread_that_has_a_slot_in_it() {
             keep(500);
             begin.wait();
             end.wait();
-            // Its end runs destructors of the library.
         });
         begin.wait();
         library.close();
@@ -206,9 +212,9 @@ fn a_library_can_be_closed_under_a_thread_that_has_a_slot_in_it() {
         thread.join().unwrap();
     });
 
-    // On a thread that Rust has not made, from beginning to end.
+    // By a thread that Rust has not made.
     RawThread::spawn(|| {
-        let library = Library::open_copy(0);
+        let library = Library::open_copy();
         let Functions { churn, keep, .. } = library.functions;
         churn(100);
         keep(500);
@@ -216,9 +222,32 @@ fn a_library_can_be_closed_under_a_thread_that_has_a_slot_in_it() {
     })
     .join();
 
-    // Nothing of them is called any more.
+    // Both are unloaded now, and nothing of them is called any more.
+    Library::open_copy().close();
     thread::spawn(|| black_box(vec![0u8; 100])).join().unwrap();
     fork(|| assert_eq!(usage().thread_slots_in_use, 1));
+}
+
+fn a_library_can_be_unloaded_by_a_thread_that_had_a_slot_in_it() {
+    struct ClosesWhenDropped(Option<Library>);
+    impl Drop for ClosesWhenDropped {
+        fn drop(&mut self) {
+            self.0.take().unwrap().close();
+        }
+    }
+    thread_local! {
+        static LAST: RefCell<Option<ClosesWhenDropped>> = const { RefCell::new(None) };
+    }
+    let library = Library::open_copy();
+    thread::spawn(move || {
+        // What is first in a thread is last at its end: the library's own thread-locals are gone
+        // by then, so it is unloaded there and then. Keys come after.
+        LAST.set(Some(ClosesWhenDropped(Some(library))));
+        (library.functions.churn)(100);
+        (library.functions.keep)(500);
+    })
+    .join()
+    .unwrap();
 }
 
 fn a_child_of_a_program_with_libraries_has_one_slot_in_each() {
