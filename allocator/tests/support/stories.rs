@@ -9,17 +9,26 @@ macro_rules! stories {
 }
 pub(crate) use stories;
 
-/// Runs each, or those whose name has one of the program's arguments in it.
+/// Runs each, or those that the program's arguments pick: `NAME` and `--skip NAME` for a part of
+/// the name, as with the standard harness.
 pub(crate) fn run(stories: &[(&str, fn())]) {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         report(panic);
         std::process::abort();
     }));
-    let wanted: Vec<String> =
-        std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let (mut wanted, mut skipped) = (Vec::new(), Vec::new());
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        if arg == "--skip" {
+            skipped.extend(args.next());
+        } else if !arg.starts_with('-') {
+            wanted.push(arg);
+        }
+    }
     for (name, story) in stories {
-        if wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str())) {
+        let has = |part: &String| name.contains(part.as_str());
+        if !skipped.iter().any(has) && (wanted.is_empty() || wanted.iter().any(has)) {
             println!("test {name}");
             story();
         }
