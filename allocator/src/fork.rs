@@ -37,7 +37,9 @@ pub(crate) fn generation() -> u64 {
 
 /// Nothing forks here.
 #[cfg(not(unix))]
-pub(crate) fn register<S: Survivor>() {}
+pub(crate) fn register<S: Survivor>() {
+    let _never_called = S::in_child;
+}
 
 #[cfg(unix)]
 pub(crate) use handlers::register;

@@ -10,8 +10,10 @@ mod role;
 #[path = "support/stories.rs"]
 mod stories;
 
+#[cfg(unix)]
 use bursar_alloc::{AccountingAllocator, Jemalloc};
 
+#[cfg(unix)]
 #[global_allocator]
 static ALLOCATOR: AccountingAllocator<Jemalloc> = AccountingAllocator::new(Jemalloc);
 

@@ -10,8 +10,10 @@ mod forked;
 #[path = "support/stories.rs"]
 mod stories;
 
+#[cfg(unix)]
 use bursar_alloc::{AccountingAllocator, Jemalloc};
 
+#[cfg(unix)]
 #[global_allocator]
 static ALLOCATOR: AccountingAllocator<Jemalloc> = AccountingAllocator::new(Jemalloc);
 

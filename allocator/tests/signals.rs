@@ -1,9 +1,9 @@
-//! Signal handlers.
+//! Signal handlers. (Android has no interval timer to ring an alarm.)
 
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "android")))]
 #[path = "lifecycle/signals.rs"]
 mod signals;
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "android")))]
 #[path = "support/stories.rs"]
 mod stories;
 
@@ -13,6 +13,6 @@ use bursar_alloc::{AccountingAllocator, System};
 static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
 
 fn main() {
-    #[cfg(unix)]
+    #[cfg(all(unix, not(target_os = "android")))]
     signals::run();
 }

@@ -27,8 +27,11 @@ extern "C" fn handle(_: libc::c_int) {
     HANDLED.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Has the alarm ring for every thread but this, or for none any more.
-fn ring_every(micros: libc::suseconds_t) {
+const OFTEN: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 50 };
+const NEVER: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 0 };
+
+/// Has the alarm ring at this interval for every thread but the calling one.
+fn ring_every(interval: libc::timeval) {
     let mut alarm = MaybeUninit::uninit();
     // SAFETY: the set has a place to go to.
     unsafe { libc::sigemptyset(alarm.as_mut_ptr()) };
@@ -40,7 +43,6 @@ fn ring_every(micros: libc::suseconds_t) {
     let handler: extern "C" fn(libc::c_int) = handle;
     // SAFETY: the handler touches memory of its thread's own and one atomic counter.
     unsafe { libc::signal(libc::SIGALRM, handler as libc::sighandler_t) };
-    let interval = libc::timeval { tv_sec: 0, tv_usec: micros };
     let timer = libc::itimerval { it_interval: interval, it_value: interval };
     // SAFETY: the timer is read during the call, and the old one is not asked for.
     let status = unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) };
@@ -73,11 +75,11 @@ fn a_handler_that_enters_and_leaves_a_tag_disturbs_no_account_that_it_interrupts
     // A tag's number is given out under a lock, so not in the handler.
     drop(HANDLER.enter());
     let workers = WORKERS.each_ref().map(|tag| thread::spawn(move || allocate_under(tag, &STOP)));
-    ring_every(50);
+    ring_every(OFTEN);
     while HANDLED.load(Ordering::Relaxed) < SIGNALS {
         thread::sleep(Duration::from_millis(1));
     }
-    ring_every(0);
+    ring_every(NEVER);
     STOP.store(true, Ordering::Relaxed);
     for (worker, tag) in workers.into_iter().zip(&WORKERS) {
         let allocated_bytes = worker.join().unwrap();
