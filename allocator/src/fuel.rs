@@ -7,11 +7,13 @@
 //! > allowances + one block in flight a thread
 //!
 //! A scan reads the headroom, then sums, then adds the difference to the room it found, so draws
-//! made while it summed are kept. Frees are credited at the next scan.
+//! made while it summed are kept. Frees are credited at the next scan. What is drawn is counted
+//! before, so a scan that begins with the draw sums it: unseen by the sum is only what a thread
+//! has burnt since its last draw, and that is within its allowance as it was drawn.
 
-use std::thread::Thread;
+use std::cell::Cell;
 
-use crate::primitive::{AtomicBool, AtomicI64, AtomicRef, CachePadded, Ordering};
+use crate::primitive::{AtomicBool, AtomicI64, AtomicRef, CachePadded, Ordering, Thread};
 
 /// A thread's first allowance, and its allowance while the headroom is gone.
 pub(crate) const MIN_ALLOWANCE_BYTES: i64 = 4 << 10;
@@ -56,10 +58,13 @@ impl Fuel {
         last.saturating_mul(2).min(cap).max(MIN_ALLOWANCE_BYTES)
     }
 
-    /// Takes `bytes` out of the headroom. If none is left, raises the flag and wakes the waiter,
-    /// unless the flag was up already.
+    /// Takes `bytes`, which are counted already, out of the headroom. If none is left, raises the
+    /// flag and wakes the waiter, unless the flag is up.
     pub(crate) fn draw(&self, bytes: i64) {
-        let before = self.headroom.fetch_sub(bytes, Ordering::Relaxed);
+        // Release: pairs with the acquire in `begin_scan`, so that a scan with this draw in its
+        // headroom has the bytes in its sum. Acquire: pairs with the release in `finish_scan`, so
+        // that a flag which was taken before that scan is not taken for up.
+        let before = self.headroom.fetch_sub(bytes, Ordering::AcqRel);
         if before <= bytes && !self.pending.load(Ordering::Relaxed) {
             self.raise();
         }
@@ -80,7 +85,8 @@ impl Fuel {
 
     /// Puts back what a thread did not use.
     pub(crate) fn give_back(&self, bytes: i64) {
-        self.headroom.fetch_add(bytes, Ordering::Relaxed);
+        // Release: pairs with the acquire in `begin_scan`, so that a scan sums what was used.
+        self.headroom.fetch_add(bytes, Ordering::Release);
     }
 
     /// Whether the headroom has run out since this was last called.
@@ -92,6 +98,7 @@ impl Fuel {
 
     /// The headroom at the beginning of a scan.
     pub(crate) fn begin_scan(&self) -> i64 {
+        // Acquire: pairs with the releases in `draw` and `give_back`.
         self.headroom.load(Ordering::Acquire)
     }
 
@@ -99,7 +106,13 @@ impl Fuel {
     /// serialised by their caller.
     pub(crate) fn finish_scan(&self, begun_at: i64, room_bytes: u64) {
         let room = i64::try_from(room_bytes).unwrap_or(UNLIMITED).min(UNLIMITED);
-        self.headroom.fetch_add(room.wrapping_sub(begun_at), Ordering::AcqRel);
+        // Release: pairs with the acquire in `draw`.
+        let before = self.headroom.fetch_add(room.wrapping_sub(begun_at), Ordering::Release);
+        // Draws that used up the new headroom may have found enough in the old one.
+        let drawn = begun_at.wrapping_sub(before);
+        if drawn > 0 && drawn >= room {
+            self.raise();
+        }
     }
 
     /// Names the thread to wake, and scales allowances to the budget.
@@ -116,6 +129,54 @@ impl Fuel {
         self.allowance_cap.store(UNWATCHED_ALLOWANCE_BYTES, Ordering::Relaxed);
         self.finish_scan(self.begin_scan(), UNLIMITED as u64);
         self.pending.store(false, Ordering::Relaxed);
+    }
+}
+
+/// A thread's own fuel.
+#[derive(Debug)]
+pub(crate) struct Tank {
+    /// Bytes the thread may allocate before it looks at the headroom, less one: so the sign alone
+    /// tells whether there are any, and a subtraction leaves the sign behind by itself.
+    fuel: Cell<i64>,
+    /// The last allowance drawn.
+    allowance: Cell<i64>,
+}
+
+/// What an empty tank has.
+const EMPTY: i64 = -1;
+
+impl Tank {
+    pub(crate) const fn empty() -> Self {
+        Self { fuel: Cell::new(EMPTY), allowance: Cell::new(0) }
+    }
+
+    /// Takes `bytes` out; false if the tank is used up and a [`refill`](Self::refill) is due.
+    #[inline(always)]
+    pub(crate) fn burn(&self, bytes: usize) -> bool {
+        // Cannot wrap: no block is larger than isize::MAX, and there is no less than EMPTY here.
+        self.fuel.set(self.fuel.get().wrapping_sub(bytes as i64));
+        self.has_fuel()
+    }
+
+    /// Whether anything is left.
+    #[inline(always)]
+    pub(crate) fn has_fuel(&self) -> bool {
+        self.fuel.get() >= 0
+    }
+
+    /// Draws what was burnt past the last allowance and, if the tank may keep any, the next one.
+    pub(crate) fn refill(&self, fuel: &Fuel, keeps_an_allowance: bool) {
+        let owed = EMPTY - self.fuel.get();
+        let allowance =
+            if keeps_an_allowance { fuel.next_allowance(self.allowance.get()) } else { 0 };
+        self.allowance.set(allowance);
+        self.fuel.set(EMPTY + allowance);
+        fuel.draw(owed.saturating_add(allowance));
+    }
+
+    /// Gives back what is left.
+    pub(crate) fn drain(&self, fuel: &Fuel) {
+        fuel.give_back(self.fuel.replace(EMPTY) - EMPTY);
     }
 }
 
@@ -148,6 +209,38 @@ mod tests {
         fuel.draw(300);
         fuel.finish_scan(begun_at, 5000);
         assert_eq!(fuel.begin_scan(), 4700);
+    }
+
+    #[test]
+    fn a_scan_whose_new_headroom_was_used_up_meanwhile_raises_the_flag() {
+        let fuel = fuel_with_headroom(1000);
+        let begun_at = fuel.begin_scan();
+        fuel.draw(300);
+        assert!(!fuel.take_pending(), "the old headroom is not used up");
+        fuel.finish_scan(begun_at, 300);
+        assert!(fuel.take_pending());
+        fuel.finish_scan(fuel.begin_scan(), 0);
+        assert!(!fuel.take_pending(), "nothing was drawn");
+    }
+
+    #[test]
+    fn a_tank_draws_its_allowances_and_what_it_owes_and_gives_back_what_is_left() {
+        let fuel = fuel_with_headroom(1 << 20);
+        let tank = Tank::empty();
+        assert!(!tank.has_fuel());
+        assert!(!tank.burn(100));
+        tank.refill(&fuel, true);
+        assert_eq!(fuel.begin_scan(), (1 << 20) - 100 - MIN_ALLOWANCE_BYTES);
+        assert!(tank.burn(4095), "a byte of the allowance is left");
+        assert!(!tank.burn(11));
+        tank.refill(&fuel, false);
+        assert_eq!(fuel.begin_scan(), (1 << 20) - 100 - 4095 - 11, "and 10 were owed");
+        assert!(!tank.has_fuel());
+
+        tank.refill(&fuel, true);
+        assert!(tank.burn(96));
+        tank.drain(&fuel);
+        assert_eq!(fuel.begin_scan(), (1 << 20) - 100 - 4095 - 11 - 96);
     }
 
     #[test]

@@ -37,6 +37,8 @@ mod future;
 mod global;
 mod installed;
 mod ledger;
+#[cfg(all(test, bursar_loom))]
+mod model;
 mod name;
 mod primitive;
 mod scope;

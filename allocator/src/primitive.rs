@@ -1,12 +1,22 @@
-//! Atomics and padding behind one shim, so that a model checker can take their place.
+//! Atomics, padding and a lock behind one shim, so that a model checker can take their place.
 
+#[cfg(bursar_loom)]
+mod modelled;
+
+#[cfg(not(bursar_loom))]
 pub(crate) use core::sync::atomic::{
-    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence,
+    AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, fence,
 };
-
-pub(crate) use crossbeam_utils::CachePadded;
-
+#[cfg(not(bursar_loom))]
 use crossbeam_utils::Backoff;
+#[cfg(not(bursar_loom))]
+pub(crate) use std::thread::{Thread, yield_now as pause};
+
+#[cfg(bursar_loom)]
+pub(crate) use modelled::*;
+
+pub(crate) use core::sync::atomic::Ordering;
+pub(crate) use crossbeam_utils::CachePadded;
 
 /// `Option<&'static T>` in one atomic word, never a lock. (A cell that goes by way of an integer
 /// would lose the pointer's provenance.)
@@ -31,11 +41,6 @@ impl<T: Sync> AtomicRef<T> {
     }
 }
 
-/// Lets others run for a moment, in a loop that waits for one of them.
-pub(crate) fn pause() {
-    std::thread::yield_now();
-}
-
 /// A lock for a handful of loads and stores, never taken on the path of an allocation. Not std's
 /// mutex, since it has to be taken before a fork and let go on both sides of it, or a child could
 /// inherit it held by a thread that it does not have.
@@ -50,7 +55,7 @@ impl SpinLock {
     pub(crate) fn lock(&self) {
         let backoff = Backoff::new();
         // Acquire: pairs with the release in `unlock`.
-        while self.0.swap(true, Ordering::Acquire) {
+        while self.0.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
             backoff.snooze();
         }
     }

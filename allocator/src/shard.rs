@@ -10,8 +10,8 @@ use crate::primitive::{AtomicU8, AtomicU64, Ordering};
 /// and means nothing by itself.
 ///
 /// A freed block is counted last and by a release, which pairs with the acquire in `read`: who
-/// sees the free sees all that was counted of the block before, in whatever shard. So a tag
-/// whose blocks sum to zero is empty in its bytes as well.
+/// sees the free sees from then on all that was counted of the block, in whatever shard. So once
+/// a tag's blocks have summed to zero, the next sum of its bytes is zero as well.
 #[derive(Debug)]
 pub(crate) struct TagCounters {
     allocated_bytes: AtomicU64,

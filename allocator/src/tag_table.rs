@@ -107,12 +107,14 @@ impl<const NUMBERS: usize> TagTable<NUMBERS> {
     /// The sums of a number that nothing names and no block bears.
     ///
     /// In this order: once nobody holds the number, nothing more is allocated under it, and all
-    /// that was is in sight; so blocks that sum to zero are none, and stay none.
+    /// that was is in sight; so blocks that sum to zero are none, and stay none. The sums are
+    /// taken again then: the first may lack what a block grew and shrank by in a shard that was
+    /// read before the block was freed in another.
     fn at_rest(&self, number: u8, sums: impl Fn(u8) -> TagSums) -> Option<TagSums> {
         if self.account(number).is_held() {
             return None;
         }
-        Some(sums(number)).filter(TagSums::is_at_rest)
+        sums(number).is_at_rest().then(|| sums(number))
     }
 
     fn hand_over(&self, number: u8, name: &str, parent: u8, baseline: &TagSums) {

@@ -8,6 +8,7 @@
 use std::cell::Cell;
 
 use crate::backend::{Controls, note_installed};
+use crate::fuel::Tank;
 use crate::ledger::Ledger;
 use crate::shard::{Shard, TagSums};
 use crate::tag_table::{TAG_NUMBERS, TagRef, TagTable, UNTAGGED};
@@ -36,20 +37,15 @@ enum Standing {
     Retired,
 }
 
-/// Below zero, so that allocating and freeing take the slow path.
-const NO_FUEL: i64 = -1;
-
 #[derive(Debug)]
 struct ThreadState {
     /// The tag that allocations are charged to.
     tag: Cell<TagRef>,
-    /// Bytes this thread may allocate before it looks at the headroom; [`NO_FUEL`] while it does
-    /// not own its shard, so that one test of the sign on the allocation path covers both.
-    fuel: Cell<i64>,
+    /// Has fuel only while the thread owns its shard, so that one test on the allocation path, and
+    /// on that of a free, covers both.
+    tank: Tank,
     /// The thread's own shard, or the shared one.
     shard: Cell<&'static Shard<TAG_NUMBERS>>,
-    /// The last allowance drawn.
-    allowance: Cell<i64>,
     standing: Cell<Standing>,
 }
 
@@ -57,9 +53,8 @@ thread_local! {
     static THREAD: ThreadState = const {
         ThreadState {
             tag: Cell::new(TagRef::uncounted(UNTAGGED)),
-            fuel: Cell::new(NO_FUEL),
+            tank: Tank::empty(),
             shard: Cell::new(&LEDGER.shared),
-            allowance: Cell::new(0),
             standing: Cell::new(Standing::Shardless(0)),
         }
     };
@@ -91,7 +86,7 @@ pub(crate) fn current_tag() -> u8 {
 #[inline(always)]
 pub(crate) fn charge(tag: u8, bytes: usize) -> bool {
     THREAD.with(|thread| {
-        let has_fuel = thread.burn(bytes);
+        let has_fuel = thread.tank.burn(bytes);
         if has_fuel {
             thread.shard.get().charge(tag, bytes);
         }
@@ -108,7 +103,7 @@ pub(crate) fn charge_slowly(tag: u8, bytes: usize, backend: &'static Controls) {
 #[inline(always)]
 pub(crate) fn grow(tag: u8, bytes: usize, backend: &'static Controls) {
     THREAD.with(|thread| {
-        if thread.burn(bytes) {
+        if thread.tank.burn(bytes) {
             thread.shard.get().grow(tag, bytes);
         } else {
             thread.draw_and_count(tag, bytes, 0, backend);
@@ -120,7 +115,7 @@ pub(crate) fn grow(tag: u8, bytes: usize, backend: &'static Controls) {
 #[inline(always)]
 pub(crate) fn uncharge(tag: u8, bytes: usize) -> bool {
     THREAD.with(|thread| {
-        let has_fuel = thread.fuel.get() >= 0;
+        let has_fuel = thread.tank.has_fuel();
         if has_fuel {
             thread.shard.get().uncharge(tag, bytes);
         }
@@ -137,7 +132,7 @@ pub(crate) fn uncharge_slowly(tag: u8, bytes: usize) {
 #[inline(always)]
 pub(crate) fn shrink(tag: u8, bytes: usize) {
     THREAD.with(|thread| {
-        if thread.fuel.get() >= 0 {
+        if thread.tank.has_fuel() {
             thread.shard.get().shrink(tag, bytes);
         } else {
             thread.claim_and_count(tag, bytes, 0);
@@ -204,32 +199,19 @@ fn is_owned(shard: &'static Shard<TAG_NUMBERS>) -> bool {
 }
 
 impl ThreadState {
-    /// Takes `bytes` from the fuel; false if it is used up and the slow path is due.
-    #[inline(always)]
-    fn burn(&self, bytes: usize) -> bool {
-        // Cannot wrap: no block is larger than isize::MAX, and fuel is not below NO_FUEL here. A
-        // test of the sign alone, which the subtraction leaves behind by itself.
-        let fuel = self.fuel.get().wrapping_sub(bytes as i64);
-        self.fuel.set(fuel);
-        fuel >= 0
-    }
-
     #[cold]
     #[inline(never)]
     fn draw_and_count(&self, tag: u8, bytes: usize, blocks: u64, backend: &'static Controls) {
         note_installed(backend);
-        let owed = match is_owned(self.shard.get()) {
-            true => -self.fuel.get(),
-            false => NO_FUEL - self.fuel.get(),
-        };
         self.claim_if_due();
-        self.refuel(owed);
         let change = TagSums {
             allocated_bytes: bytes as u64,
             allocated_blocks: blocks,
             ..TagSums::default()
         };
+        // Counted before it is drawn: a scan that sees the draw has to sum it.
         self.count(tag, &change);
+        self.tank.refill(&LEDGER.fuel, self.standing.get() == Standing::Owner);
     }
 
     #[cold]
@@ -239,6 +221,10 @@ impl ThreadState {
         let change =
             TagSums { freed_bytes: bytes as u64, freed_blocks: blocks, ..TagSums::default() };
         self.count(tag, &change);
+        if self.standing.get() == Standing::Owner {
+            // The shard was claimed just now, and frees too want fuel to be on the fast path.
+            self.tank.refill(&LEDGER.fuel, true);
+        }
     }
 
     fn count(&self, tag: u8, change: &TagSums) {
@@ -272,7 +258,6 @@ impl ThreadState {
             Some(shard) => {
                 self.shard.set(shard);
                 self.standing.set(Standing::Owner);
-                self.fuel.set(0);
             }
             None => self.standing.set(Standing::Shardless(OPERATIONS_BETWEEN_CLAIMS)),
         }
@@ -280,23 +265,12 @@ impl ThreadState {
         fork::register::<Self>();
     }
 
-    /// Draws what the thread owes and, if it owns a shard, its next allowance.
-    fn refuel(&self, owed: i64) {
-        let allowance = match self.standing.get() {
-            Standing::Owner => LEDGER.fuel.next_allowance(self.allowance.get()),
-            Standing::Shardless(_) | Standing::Retired => 0,
-        };
-        self.allowance.set(allowance);
-        self.fuel.set(if allowance > 0 { allowance } else { NO_FUEL });
-        LEDGER.fuel.draw(owed.saturating_add(allowance));
-    }
-
     /// Gives back the shard and the unused fuel, for good; and a tag that a leaked guard has left
     /// entered.
     fn retire(&self) {
         leave_tag(self.tag.replace(TagRef::uncounted(UNTAGGED)));
         let shard = self.shard.replace(&LEDGER.shared);
-        LEDGER.fuel.give_back(self.fuel.replace(NO_FUEL).max(0));
+        self.tank.drain(&LEDGER.fuel);
         if self.standing.replace(Standing::Retired) == Standing::Owner {
             shard.release();
         }

@@ -1,9 +1,7 @@
 //! [`Watch`]: being woken when the budget's headroom is used up.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::Thread;
-
 use crate::fork;
+use crate::primitive::{AtomicU64, Ordering, Thread};
 use crate::thread::LEDGER;
 use crate::usage::{self, Room};
 
