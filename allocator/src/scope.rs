@@ -16,6 +16,11 @@ use crate::thread;
 /// Guards dropped out of order each put back the tag they found; a guard that is leaked leaves
 /// its tag entered, for as long as the thread lives.
 ///
+/// In a signal handler, a tag that was entered before may be entered, if its guard is dropped
+/// before the handler returns: only the thread's own memory is touched. A tag's first use takes a
+/// lock, and in a library loaded late a thread's first use of it may allocate its thread-locals:
+/// neither belongs in a handler. Nor does allocating, here as with any allocator.
+///
 /// ```compile_fail
 /// use bursar_alloc::Tag;
 ///
