@@ -94,6 +94,7 @@ impl TagHandle {
     /// guard keeps the tag in use by itself, without the handle.
     #[inline]
     pub fn enter(&self) -> TagGuard {
+        thread::leave_tag_at_exit();
         TagGuard::enter(self.to_ref())
     }
 

@@ -157,12 +157,13 @@ pub(crate) fn move_block(from: u8, to: u8, bytes: usize) {
 /// holder goes along with it, both ways.
 #[inline]
 pub(crate) fn replace_tag(tag: TagRef) -> TagRef {
-    if tag.is_counted() {
-        // So that the thread's end leaves a tag that it still has, allocations or not. Past the
-        // hook it is not left: the tag then stays in use.
-        let _ = EXIT_HOOK.try_with(|_| ());
-    }
     THREAD.with(|thread| thread.tag.replace(tag))
+}
+
+/// Sees to it that the thread's end leaves a tag that it then still has, whether it ever allocates
+/// or not. Past the exit hook it is not left: the tag then stays in use.
+pub(crate) fn leave_tag_at_exit() {
+    let _ = EXIT_HOOK.try_with(|_| ());
 }
 
 /// Gives up what [`replace_tag`] returned.
