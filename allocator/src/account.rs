@@ -206,9 +206,11 @@ impl Peak {
     /// now. Readings that run side by side may find an older `freed_bytes`, which makes the
     /// bound looser and no less a bound.
     pub(crate) fn note(&self, sums: &TagSums) -> PeakBytes {
-        let last_freed = self.freed_bytes.swap(sums.freed_bytes, Ordering::Relaxed);
+        let last_freed = self.freed_bytes.load(Ordering::Relaxed);
+        if last_freed != sums.freed_bytes {
+            self.freed_bytes.store(sums.freed_bytes, Ordering::Relaxed);
+        }
         let since = TagSums { freed_bytes: last_freed, ..*sums };
-        let raise = |peak: &AtomicU64, bytes| peak.fetch_max(bytes, Ordering::Relaxed).max(bytes);
         let highest = raise(&self.highest_bytes, sums.live_bytes());
         PeakBytes { highest, at_most: raise(&self.at_most_bytes, since.live_bytes()).max(highest) }
     }
@@ -218,6 +220,12 @@ impl Peak {
         self.at_most_bytes.store(0, Ordering::Relaxed);
         self.freed_bytes.store(0, Ordering::Relaxed);
     }
+}
+
+/// Raises a figure to `bytes` if it is lower, and returns it. Mostly it is not: then this is a load.
+fn raise(figure: &AtomicU64, bytes: u64) -> u64 {
+    let before = figure.load(Ordering::Relaxed);
+    if before >= bytes { before } else { figure.fetch_max(bytes, Ordering::Relaxed).max(bytes) }
 }
 
 #[cfg(test)]

@@ -74,8 +74,8 @@ impl<const SLOTS: usize, const TAGS: usize> Ledger<SLOTS, TAGS> {
     pub(crate) fn sum_all(&self, tags: usize, last: u8) -> [TagSums; TAGS] {
         let mut sums = [TagSums::default(); TAGS];
         for shard in self.shards() {
-            for (tag, sum) in sums[..tags].iter_mut().enumerate() {
-                sum.add(&shard.tag(tag as u8).read());
+            for (sum, counters) in sums.iter_mut().zip(shard.first_tags(tags)) {
+                sum.add(&counters.read());
             }
             sums[usize::from(last)].add(&shard.tag(last).read());
         }

@@ -203,6 +203,11 @@ impl<const TAGS: usize> Shard<TAGS> {
         &self.counters[usize::from(tag)]
     }
 
+    /// The counters of the first `count` tags.
+    pub(crate) fn first_tags(&self, count: usize) -> &[TagCounters] {
+        &self.counters[..count]
+    }
+
     /// Counts a new block. For the owner only.
     #[inline(always)]
     pub(crate) fn charge(&self, tag: u8, bytes: usize) {
