@@ -38,7 +38,7 @@ pub(crate) fn generation() -> u64 {
 /// Nothing forks here.
 #[cfg(not(unix))]
 pub(crate) fn register<S: Survivor>() {
-    let _never_called = S::in_child;
+    let _never_called = [S::before, S::in_parent, S::in_child];
 }
 
 #[cfg(unix)]

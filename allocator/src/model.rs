@@ -1,18 +1,19 @@
-//! The allocator's core under a model checker, loom: small ledgers and tables, two or three
-//! threads, every interleaving of their steps within a bound of preemptions, and at each load
-//! every value that the memory model lets it return.
+//! The allocator's core under a model checker, loom: books of a few slots and tags, two or three
+//! threads, every interleaving of their steps, and at each load every value that the memory
+//! model lets it return.
 //!
 //! ```sh
 //! RUSTFLAGS="--cfg bursar_loom" cargo test --release -p bursar-alloc --no-default-features \
 //!     --lib --target-dir target/loom model::
 //! ```
 //!
-//! `LOOM_MAX_PREEMPTIONS` sets another bound. Not explored is a load that is satisfied before
-//! one that precedes it in its thread by a store of another thread that has not happened yet
-//! (load buffering); and no more than the last seven values of each atomic are remembered.
+//! Within bounds: a thread is preempted no more than [`MAX_PREEMPTIONS`] times in a run, or
+//! `LOOM_MAX_PREEMPTIONS` times. And loom has no load return what is stored only after it in
+//! every interleaving (load buffering), and knows of each atomic the last seven values.
 
 mod fuel;
 mod ledger;
+mod primitive;
 mod recycling;
 mod wake;
 
@@ -22,11 +23,14 @@ use std::rc::Rc;
 
 use crate::shard::TagSums;
 
-/// How often a thread is interrupted in one run, at most. Most bugs take one or two.
-const MAX_PREEMPTIONS: usize = 3;
+/// Each ordering that a model needs fails within so many when it is weakened.
+const MAX_PREEMPTIONS: usize = 2;
+/// Steps of one run: enough for any that ends.
+const MAX_BRANCHES: usize = 10_000;
 
-/// Runs the parts against each other in every way, each on a thread of its own, and then
-/// `at_rest`, which has seen all that they did.
+/// Runs the parts against each other in every way, each on a thread of its own, and after each
+/// run `at_rest`, which sees all that they did. Plain cells in the world are what an observer
+/// outside would know: loom runs all threads on one.
 fn explore<W: Debug + 'static, const PARTS: usize>(
     world: fn() -> W,
     parts: [fn(&W); PARTS],
@@ -34,13 +38,10 @@ fn explore<W: Debug + 'static, const PARTS: usize>(
 ) {
     let mut checker = loom::model::Builder::new();
     checker.preemption_bound.get_or_insert(MAX_PREEMPTIONS);
-    checker.max_branches = 10_000;
-    let runs = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let r2 = runs.clone();
+    checker.max_branches = MAX_BRANCHES;
     checker.check(move || {
-        r2.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let world = Rc::new(world());
-        // Touches every atomic: see `primitive::modelled::Lazy`.
+        // Touches every atomic: see `Lazy`.
         let _ = format!("{world:?}");
         let main = loom::thread::current();
         let running = Rc::new(Cell::new(PARTS));
@@ -52,13 +53,12 @@ fn explore<W: Debug + 'static, const PARTS: usize>(
                 main.unpark();
             });
         }
-        // Not by `join`, whose order would be explored as well.
+        // Not by `join`: in what order the threads end is nothing to explore.
         while running.get() > 0 {
             loom::thread::park();
         }
         at_rest(&world);
     });
-    println!("RUNS {}", runs.load(std::sync::atomic::Ordering::Relaxed));
 }
 
 /// What a block of so many bytes counts when it is allocated.

@@ -7,7 +7,7 @@ use super::{explore, freed};
 use crate::account::Account;
 use crate::ledger::Ledger;
 use crate::primitive::{AtomicBool, Ordering};
-use crate::shard::TagSums;
+use crate::shard::{Shard, TagSums};
 use crate::tag_table::TagTable;
 
 /// The one number that there is.
@@ -108,23 +108,22 @@ fn a_number_is_recycled_only_when_its_last_holder_has_let_go() {
     });
 }
 
-/// Allocates a block, lets go of the tag, reallocates the block and frees it, by `free`, on
-/// another shard that is read after this one. (All on one thread: handing the block over would
-/// order as much.)
-fn grow_shrink_and_free(world: &World, free: fn(&World)) {
-    let shard = world.ledger.claim().unwrap();
+/// Allocates a block, lets go of the tag, reallocates the block and frees it by `free`, on
+/// another shard. (All on one thread: handing the block over would order as much.)
+fn grow_shrink_and_free(world: &World, shard: &Shard<2>, free: impl FnOnce()) {
     shard.charge(NUMBER, 10);
     world.tags.account(NUMBER).release();
     shard.grow(NUMBER, 5);
     shard.shrink(NUMBER, 5);
     world.is_freed.set(true);
-    free(world);
+    free();
 }
 
 #[test]
 fn what_a_block_grew_and_shrank_by_is_not_counted_for_the_next_tag() {
     fn part(world: &World) {
-        grow_shrink_and_free(world, |world| world.ledger.claim().unwrap().uncharge(NUMBER, 10));
+        let (shard, next) = (world.ledger.claim().unwrap(), world.ledger.claim().unwrap());
+        grow_shrink_and_free(world, shard, || next.uncharge(NUMBER, 10));
     }
     explore(World::new, [part, World::acquire_second], World::assert_nothing_left);
 }
@@ -132,7 +131,8 @@ fn what_a_block_grew_and_shrank_by_is_not_counted_for_the_next_tag() {
 #[test]
 fn nor_is_it_where_the_block_was_freed_on_the_shared_shard() {
     fn part(world: &World) {
-        grow_shrink_and_free(world, |world| world.ledger.shared.add_shared(NUMBER, &freed(10)));
+        let (shard, shared) = (world.ledger.claim().unwrap(), &world.ledger.shared);
+        grow_shrink_and_free(world, shard, || shared.add_shared(NUMBER, &freed(10)));
     }
     explore(World::new, [part, World::acquire_second], World::assert_nothing_left);
 }
