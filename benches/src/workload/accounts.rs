@@ -6,8 +6,9 @@ use std::thread::JoinHandle;
 use super::{Run, timed};
 use crate::accounts::Accounts;
 
-/// The stack of a thread that does nothing but hold a slot.
-const HOLDER_STACK: usize = 64 << 10;
+/// The stack of a thread that does little but hold a slot: an unoptimised jemalloc wants most of 64 KiB
+/// to begin with.
+const HOLDER_STACK: usize = 256 << 10;
 
 /// An operation enters a tag and leaves it: what a request pays for being told apart.
 pub(crate) fn scope(accounts: &'static dyn Accounts) -> Run {
