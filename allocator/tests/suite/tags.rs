@@ -1,5 +1,7 @@
 //! Tags made at run time, and tags that are parts of others.
 
+use std::hint::black_box;
+
 use bursar_alloc::{Tag, TagError, TagHandle, TagUsage, tag_usage, thread_usage, usage};
 
 fn listed(name: &str) -> Option<TagUsage> {
@@ -146,9 +148,10 @@ fn a_peak_between_two_readings_is_within_the_bound_that_is_given_for_it() {
     static TAG: Tag = Tag::new("tags/peak");
     let low = TAG.scope(|| Vec::<u8>::with_capacity(100));
     assert_eq!(tag_usage(&TAG).peak_bytes, 100);
-    let high = TAG.scope(|| Vec::<u8>::with_capacity(5000));
-    drop(high);
+    drop(TAG.scope(|| black_box(Vec::<u8>::with_capacity(5000))));
     let used = tag_usage(&TAG);
-    assert_eq!((used.peak_bytes, used.peak_at_most_bytes), (100, 5100));
+    assert_eq!(used.peak_at_most_bytes, 5100);
+    // Unless a neighbour has read it in between.
+    assert!([100, 5100].contains(&used.peak_bytes), "{used:?}");
     drop(low);
 }
