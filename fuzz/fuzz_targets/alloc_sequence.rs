@@ -7,13 +7,19 @@
 
 #![no_main]
 
-use std::alloc::{GlobalAlloc, Layout};
+#[path = "alloc_sequence/account.rs"]
+mod account;
+#[path = "alloc_sequence/block.rs"]
+mod block;
+
+use std::alloc::Layout;
 use std::ffi::c_char;
-use std::slice;
 use std::thread;
 
+use account::{Account, reported};
 use arbitrary::Arbitrary;
-use bursar_alloc::{AccountingAllocator, Charge, System, Tag, TagGuard, TagHandle, TagUsage};
+use block::Block;
+use bursar_alloc::{AccountingAllocator, Charge, System, Tag, TagGuard, TagHandle};
 use libfuzzer_sys::fuzz_target;
 
 static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
@@ -112,165 +118,6 @@ impl Align {
     fn bytes(self) -> usize {
         1 << (self.0 % 14)
     }
-}
-
-/// A live block of `ALLOCATOR`, owned, filled with its pattern.
-struct Block {
-    start: *mut u8,
-    layout: Layout,
-    account: usize,
-    seed: u8,
-}
-
-// SAFETY: a block is memory that its `Block` alone may touch; the allocator takes frees from any
-// thread.
-unsafe impl Send for Block {}
-
-/// The byte that a block of this seed has at `index`.
-fn pattern(seed: u8, index: usize) -> u8 {
-    // 251 is prime: a block moved by any power of two does not fit its pattern.
-    seed.wrapping_add((index % 251) as u8)
-}
-
-impl Block {
-    /// `None` if the allocator says no.
-    fn allocate(layout: Layout, zeroed: bool, account: usize, seed: u8) -> Option<Self> {
-        assert_ne!(layout.size(), 0);
-        let start = if zeroed {
-            // SAFETY: the size is not zero.
-            unsafe { ALLOCATOR.alloc_zeroed(layout) }
-        } else {
-            // SAFETY: the size is not zero.
-            unsafe { ALLOCATOR.alloc(layout) }
-        };
-        if start.is_null() {
-            return None;
-        }
-        assert_eq!(start.addr() % layout.align(), 0, "{layout:?} at {start:?}");
-        let mut block = Self { start, layout, account, seed };
-        if zeroed {
-            let first_other = block.bytes().iter().position(|&byte| byte != 0);
-            assert_eq!(first_other, None, "a zeroed block of {layout:?}");
-        }
-        block.fill();
-        Some(block)
-    }
-
-    /// The bytes, all of them written: by `fill`, by the allocator if zeroed, or by the
-    /// reallocation that kept them.
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: the block is live, `size` bytes long, owned by `self`, and written as said above.
-        unsafe { slice::from_raw_parts(self.start, self.layout.size()) }
-    }
-
-    fn fill(&mut self) {
-        for index in 0..self.layout.size() {
-            // SAFETY: `index` is within the block.
-            let byte = unsafe { self.start.add(index) };
-            // SAFETY: the block is live and owned by `self`, mutably borrowed.
-            unsafe { byte.write(pattern(self.seed, index)) };
-        }
-    }
-
-    /// The first `len` bytes are as `fill` left them.
-    fn check(&self, len: usize) {
-        let first_other =
-            (0..len).zip(self.bytes()).find(|&(index, &byte)| byte != pattern(self.seed, index));
-        assert_eq!(first_other, None, "{:?} changed within its first {len} bytes", self.layout);
-    }
-
-    /// Whether it was done. If not, the block is as it was.
-    fn reallocate(&mut self, new_size: usize) -> bool {
-        let old_size = self.layout.size();
-        self.check(old_size);
-        // SAFETY: the block is live and of this layout; the new size is not zero, and the callers
-        // keep it from overflowing when rounded up to the alignment.
-        let start = unsafe { ALLOCATOR.realloc(self.start, self.layout, new_size) };
-        if start.is_null() {
-            self.check(old_size);
-            return false;
-        }
-        self.start = start;
-        assert_eq!(start.addr() % self.layout.align(), 0, "{:?} to {new_size}", self.layout);
-        let kept = Layout::from_size_align(old_size.min(new_size), self.layout.align());
-        // What is beyond the kept bytes is not written yet, and not looked at.
-        self.layout = kept.expect("not longer than the layout was");
-        self.check(self.layout.size());
-        let new = Layout::from_size_align(new_size, self.layout.align());
-        self.layout = new.expect("the allocator took it");
-        self.fill();
-        true
-    }
-
-    fn free(self) {
-        self.check(self.layout.size());
-        // SAFETY: the block is live and of this layout, and `self` is gone after this.
-        unsafe { ALLOCATOR.dealloc(self.start, self.layout) };
-    }
-}
-
-/// What an account has to say.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Account {
-    live_bytes: u64,
-    live_blocks: u64,
-    charged_bytes: u64,
-    allocated_bytes_total: u64,
-}
-
-impl Account {
-    fn of(usage: &TagUsage) -> Self {
-        Self {
-            live_bytes: usage.live_bytes,
-            live_blocks: usage.live_blocks,
-            charged_bytes: usage.charged_bytes,
-            allocated_bytes_total: usage.allocated_bytes_total,
-        }
-    }
-
-    /// A name's next tag may begin anew or go on: its total says nothing.
-    fn without_total(self) -> Self {
-        Self { allocated_bytes_total: 0, ..self }
-    }
-
-    fn allocate(&mut self, bytes: usize) {
-        self.live_bytes += bytes as u64;
-        self.live_blocks += 1;
-        self.allocated_bytes_total += bytes as u64;
-    }
-
-    fn reallocate(&mut self, old_bytes: usize, new_bytes: usize) {
-        self.live_bytes = self.live_bytes - old_bytes as u64 + new_bytes as u64;
-        self.allocated_bytes_total += new_bytes.saturating_sub(old_bytes) as u64;
-    }
-
-    fn free(&mut self, bytes: usize) {
-        self.live_bytes -= bytes as u64;
-        self.live_blocks -= 1;
-    }
-}
-
-/// All accounts, as the allocator reports them.
-fn reported() -> [Account; ACCOUNTS] {
-    let usage = bursar_alloc::usage();
-    let account = |name: &str| {
-        let usage = usage.tags.iter().find(|tag| tag.name == name);
-        usage.map(Account::of).unwrap_or_default()
-    };
-    let made = MADE.map(|name| account(name).without_total());
-    let accounts = [
-        account("untagged"),
-        account(TAGS[0].name()),
-        account(TAGS[1].name()),
-        account(TAGS[2].name()),
-        made[0],
-        made[1],
-        made[2],
-    ];
-    let sum = |part: fn(&Account) -> u64| accounts.iter().map(part).sum::<u64>();
-    assert_eq!(sum(|account| account.live_bytes), usage.live_bytes, "the parts and the whole");
-    assert_eq!(sum(|account| account.live_blocks), usage.live_blocks, "the parts and the whole");
-    accounts
 }
 
 /// The blocks and tags of one run, and what the accounts should be.
