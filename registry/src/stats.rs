@@ -214,11 +214,13 @@ impl Stats {
     }
 
     fn write_tags(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\n{:<24} {:>12} {:>10} {:>12}", "tag", "live", "blocks", "peak")?;
+        let [tag, live, blocks, peak, charged] = ["tag", "live", "blocks", "peak", "charged"];
+        write!(f, "\n{tag:<24} {live:>12} {blocks:>10} {peak:>12} {charged:>12}")?;
         for tag in &self.tags {
-            let (live, peak) = (ByteSize(tag.live_bytes), ByteSize(tag.peak_bytes));
-            let (live, peak) = (live.to_string(), peak.to_string());
-            write!(f, "\n{:<24} {live:>12} {:>10} {peak:>12}", tag.name, tag.live_blocks)?;
+            let [live, peak, charged] = [tag.live_bytes, tag.peak_bytes, tag.charged_bytes]
+                .map(|bytes| ByteSize(bytes).to_string());
+            let (name, blocks) = (&tag.name, tag.live_blocks);
+            write!(f, "\n{name:<24} {live:>12} {blocks:>10} {peak:>12} {charged:>12}")?;
         }
         Ok(())
     }
