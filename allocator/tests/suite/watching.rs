@@ -17,8 +17,8 @@ fn take_turn() -> MutexGuard<'static, ()> {
 fn the_waiter_is_woken_once_the_headroom_is_used_up() {
     let _turn = take_turn();
     let watch = Watch::start(std::thread::current(), 64 << 20).unwrap();
-    // Room for 1 GiB: the neighbours in this process do not use that up.
-    watch.scan(|_| 1 << 30);
+    // Room that the neighbours in this process do not use up, however much they go through.
+    watch.scan(|_| 1 << 50);
     let _ = watch.take_pending();
     assert!(!watch.take_pending());
 
@@ -62,11 +62,11 @@ fn a_charge_outside_the_heap_uses_up_the_headroom() {
     static MAPPED: Tag = Tag::new("watching/mapped");
     let _turn = take_turn();
     let watch = Watch::start(std::thread::current(), 1 << 30).unwrap();
-    watch.scan(|_| 1 << 30);
+    watch.scan(|_| 1 << 50);
     let _ = watch.take_pending();
-    let below = MAPPED.charge(1 << 28);
+    let below = MAPPED.charge(1 << 48);
     assert!(!watch.take_pending());
-    let past = MAPPED.charge(1 << 30);
+    let past = MAPPED.charge(1 << 50);
     assert!(watch.take_pending());
     drop((below, past));
 }
@@ -74,7 +74,7 @@ fn a_charge_outside_the_heap_uses_up_the_headroom() {
 #[test]
 fn a_tag_past_its_own_budget_raises_the_flag_long_before_the_whole_budget_does() {
     let _turn = take_turn();
-    const WHOLE: u64 = 64 << 30;
+    const WHOLE: u64 = 64 << 40;
     let whole = TagHandle::new("watching/tenant").unwrap();
     let part = TagHandle::with_parent("watching/tenant/part", &whole).unwrap();
     whole.set_budget_bytes(Some(4 << 20));
