@@ -66,7 +66,7 @@ fn a_charge_outside_the_heap_uses_up_the_headroom() {
     let _ = watch.take_pending();
     let below = MAPPED.charge(1 << 48);
     assert!(!watch.take_pending());
-    let past = MAPPED.charge(1 << 50);
+    let past = MAPPED.charge(1 << 51);
     assert!(watch.take_pending());
     drop((below, past));
 }
@@ -81,11 +81,12 @@ fn a_tag_past_its_own_budget_raises_the_flag_long_before_the_whole_budget_does()
     let watch = Watch::start(std::thread::current(), WHOLE).unwrap();
     watch.scan(|_| WHOLE);
     let _ = watch.take_pending();
-    // What a part holds is its parent's. The floor: a 64th of the whole budget. The neighbours in
-    // this process draw some of it, but not as much as a quarter.
+    // What a part holds is its parent's. The floor is a 64th of the whole budget, and the whole
+    // so much that no neighbour in this process draws a quarter of it.
     let charge = part.charge(WHOLE / 64 / 4 * 3);
     assert!(!watch.take_pending());
-    let past = part.charge(WHOLE / 64 / 4);
+    // Well past it: a neighbour's end gives unused fuel back.
+    let past = part.charge(WHOLE / 64);
     assert!(watch.take_pending());
 
     whole.set_budget_bytes(None);
