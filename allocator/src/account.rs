@@ -61,18 +61,19 @@ impl Account {
             stored.store(figure, Ordering::Relaxed);
         }
         self.budget_bytes.store(NO_BUDGET, Ordering::Relaxed);
-        self.peak.reset();
+        let next = self.version.load(Ordering::Relaxed).wrapping_add(1);
+        self.peak.begin(Generation::of(next), baseline);
         // Release: pairs with the acquire in `read`, which then sees all of it.
-        self.version.fetch_add(1, Ordering::Release);
+        self.version.store(next, Ordering::Release);
     }
 
-    /// What `f` reads of the account while it belongs to one tag.
-    pub(crate) fn read<T>(&self, f: impl Fn(&Self) -> T) -> T {
+    /// What `f` reads of the account while it belongs to one tag, whose generation it is told.
+    pub(crate) fn read<T>(&self, f: impl Fn(&Self, Generation) -> T) -> T {
         loop {
             // Acquire: pairs with the release at the end of `hand_over`.
             let before = self.version.load(Ordering::Acquire);
             if before.is_multiple_of(2) {
-                let answer = f(self);
+                let answer = f(self, Generation::of(before));
                 // Acquire: pairs with the release fence in `hand_over`.
                 fence(Ordering::Acquire);
                 if self.version.load(Ordering::Relaxed) == before {
@@ -175,12 +176,29 @@ impl Name {
     }
 }
 
+/// Which of the tags that had a number one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Generation(u16);
+
+impl Generation {
+    /// What is never handed over has but one.
+    pub(crate) const ONLY: Self = Self(0);
+
+    fn of(version: usize) -> Self {
+        Self((version / 2) as u16)
+    }
+}
+
 /// The highest figure that any reading saw, and how high it can have been in between.
+///
+/// A reading may be noted late, when the number has passed to the next tag. So each figure has
+/// its generation in its high bits, and one of an older generation never raises it (but for one
+/// that comes 65,535 tags too late).
 #[derive(Debug)]
 pub(crate) struct Peak {
     highest_bytes: AtomicU64,
     at_most_bytes: AtomicU64,
-    /// What was freed by the last reading.
+    /// What was freed by the last reading, over all generations.
     freed_bytes: AtomicU64,
 }
 
@@ -200,32 +218,46 @@ impl Peak {
         }
     }
 
-    /// Takes a reading into account.
+    /// Takes a reading into account: all that was ever counted under the number, which for the
+    /// tags before this one has come to nothing.
     ///
     /// At no time since the last one was less freed than by then, nor more allocated than by
     /// now. Readings that run side by side may find an older `freed_bytes`, which makes the
     /// bound looser and no less a bound.
-    pub(crate) fn note(&self, sums: &TagSums) -> PeakBytes {
-        let last_freed = self.freed_bytes.load(Ordering::Relaxed);
-        if last_freed != sums.freed_bytes {
-            self.freed_bytes.store(sums.freed_bytes, Ordering::Relaxed);
-        }
-        let since = TagSums { freed_bytes: last_freed, ..*sums };
-        let highest = raise(&self.highest_bytes, sums.live_bytes());
-        PeakBytes { highest, at_most: raise(&self.at_most_bytes, since.live_bytes()).max(highest) }
+    pub(crate) fn note(&self, generation: Generation, sums: &TagSums) -> PeakBytes {
+        let last_freed = raise(&self.freed_bytes, sums.freed_bytes);
+        let since = TagSums { freed_bytes: last_freed.min(sums.freed_bytes), ..*sums };
+        let highest = raise_in(&self.highest_bytes, generation, sums.live_bytes());
+        let at_most = raise_in(&self.at_most_bytes, generation, since.live_bytes());
+        PeakBytes { highest, at_most: at_most.max(highest) }
     }
 
-    fn reset(&self) {
-        self.highest_bytes.store(0, Ordering::Relaxed);
-        self.at_most_bytes.store(0, Ordering::Relaxed);
-        self.freed_bytes.store(0, Ordering::Relaxed);
+    /// Begins anew for the tag of the next generation.
+    fn begin(&self, generation: Generation, baseline: &TagSums) {
+        raise(&self.freed_bytes, baseline.freed_bytes);
+        self.highest_bytes.store(in_generation(generation, 0), Ordering::Relaxed);
+        self.at_most_bytes.store(in_generation(generation, 0), Ordering::Relaxed);
     }
 }
 
-/// Raises a figure to `bytes` if it is lower, and returns it. Mostly it is not: then this is a load.
-fn raise(figure: &AtomicU64, bytes: u64) -> u64 {
+/// What of a figure is its bytes: up to 256 TiB.
+const BYTES_MASK: u64 = (1 << 48) - 1;
+
+fn in_generation(Generation(generation): Generation, bytes: u64) -> u64 {
+    u64::from(generation) << 48 | bytes.min(BYTES_MASK)
+}
+
+/// Raises a figure to `bytes` if it is of this generation and lower, and returns what it is then;
+/// of a later one, it stays as it is and the answer means nothing.
+fn raise_in(figure: &AtomicU64, generation: Generation, bytes: u64) -> u64 {
+    let new = in_generation(generation, bytes);
+    raise(figure, new).max(new) & BYTES_MASK
+}
+
+/// Raises a figure if it is lower, and returns what it was. Mostly it is not: then this is a load.
+fn raise(figure: &AtomicU64, new: u64) -> u64 {
     let before = figure.load(Ordering::Relaxed);
-    if before >= bytes { before } else { figure.fetch_max(bytes, Ordering::Relaxed).max(bytes) }
+    if before >= new { before } else { figure.fetch_max(new, Ordering::Relaxed) }
 }
 
 #[cfg(test)]
@@ -240,16 +272,33 @@ mod tests {
         account.name_is_static(&FIRST);
         account.set_budget_bytes(Some(1 << 20));
         let sums = TagSums { allocated_bytes: 500, freed_bytes: 500, ..TagSums::default() };
-        account.peak.note(&sums);
+        let first = Generation::of(2);
+        account.peak.note(first, &sums);
 
         let longer = "the-second-of-them/with-a-name-of-just-sixty-four-characters-yes";
         account.hand_over(longer, 0, &sums);
-        assert_eq!(account.read(Account::name), longer);
+        assert_eq!(account.read(|account, _| account.name()), longer);
         assert!(account.is_called(longer) && !account.is_called(FIRST));
         assert_eq!((account.parent(), account.budget_bytes()), (None, None));
         assert_eq!(sums.since(&account.baseline()), TagSums::default());
         let nothing = PeakBytes { highest: 0, at_most: 0 };
-        assert_eq!(account.peak.note(&TagSums::default()), nothing);
+        let second = account.read(|_, generation| generation);
+        assert_eq!(account.peak.note(second, &sums), nothing);
+    }
+
+    #[test]
+    fn a_reading_of_the_tag_before_that_is_noted_late_does_not_raise_the_peak() {
+        let account = Account::new();
+        account.hand_over("first", 0, &TagSums::default());
+        let first = account.read(|_, generation| generation);
+        let while_it_lived = TagSums { allocated_bytes: 500, ..TagSums::default() };
+        let sums = TagSums { allocated_bytes: 500, freed_bytes: 500, ..TagSums::default() };
+        account.hand_over("second", 0, &sums);
+        account.peak.note(first, &while_it_lived);
+
+        let second = account.read(|_, generation| generation);
+        let grown = TagSums { allocated_bytes: 530, ..sums };
+        assert_eq!(account.peak.note(second, &grown), PeakBytes { highest: 30, at_most: 30 });
     }
 
     #[test]
@@ -260,10 +309,19 @@ mod tests {
             freed_bytes,
             ..TagSums::default()
         };
-        assert_eq!(peak.note(&sums(100, 0)), PeakBytes { highest: 100, at_most: 100 });
+        assert_eq!(
+            peak.note(Generation::ONLY, &sums(100, 0)),
+            PeakBytes { highest: 100, at_most: 100 }
+        );
         // It went up to at most 150 live bytes, and down to 30.
-        assert_eq!(peak.note(&sums(150, 120)), PeakBytes { highest: 100, at_most: 150 });
+        assert_eq!(
+            peak.note(Generation::ONLY, &sums(150, 120)),
+            PeakBytes { highest: 100, at_most: 150 }
+        );
         // Then to at most 80: no news.
-        assert_eq!(peak.note(&sums(200, 200)), PeakBytes { highest: 100, at_most: 150 });
+        assert_eq!(
+            peak.note(Generation::ONLY, &sums(200, 200)),
+            PeakBytes { highest: 100, at_most: 150 }
+        );
     }
 }

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::account::{Account, Peak};
+use crate::account::{Account, Generation, Peak};
 use crate::block;
 use crate::name::{OVERFLOW_NAME, UNTAGGED_NAME};
 use crate::primitive::Ordering;
@@ -121,11 +121,12 @@ impl Reading {
     /// Has all peaks know of this reading.
     fn note_peaks(&self, total: &TagSums) {
         for number in self.numbers() {
-            TAGS.account(number).read(|account| {
-                account.peak.note(&own_sums(account, number, &self.sums[usize::from(number)]))
+            TAGS.account(number).read(|account, generation| {
+                let sums = sums_of_now(account, number, &self.sums[usize::from(number)]);
+                account.peak.note(generation, &sums)
             });
         }
-        PEAK.note(total);
+        PEAK.note(Generation::ONLY, total);
     }
 
     /// Each number's live and charged bytes with those of its parts.
@@ -159,19 +160,18 @@ impl Holding {
     }
 }
 
-/// Of all that was ever counted under a number, what its tag of now has counted. `sums` that were
-/// read before the number came to it are read anew.
-fn own_sums(account: &Account, number: u8, sums: &TagSums) -> TagSums {
-    let baseline = account.baseline();
-    let sums = if sums.is_behind(&baseline) { LEDGER.sum(number) } else { *sums };
-    sums.since(&baseline)
+/// All that was ever counted under a number; read anew if `sums` were read before the number came
+/// to the tag that has it now.
+fn sums_of_now(account: &Account, number: u8, sums: &TagSums) -> TagSums {
+    if sums.is_behind(&account.baseline()) { LEDGER.sum(number) } else { *sums }
 }
 
 /// One tag's usage; `sums` are all that was ever counted under its number.
 fn usage_of(number: u8, sums: &TagSums, subtree: Holding) -> TagUsage {
-    TAGS.account(number).read(|account| {
-        let sums = own_sums(account, number, sums);
-        let peak = account.peak.note(&sums);
+    TAGS.account(number).read(|account, generation| {
+        let sums = sums_of_now(account, number, sums);
+        let peak = account.peak.note(generation, &sums);
+        let sums = sums.since(&account.baseline());
         TagUsage {
             name: name_of(number),
             parent: account.parent().map(name_of),
@@ -210,7 +210,7 @@ fn is_listed(number: u8, sums: &TagSums) -> bool {
 pub fn usage() -> Usage {
     let reading = Reading::take();
     let total = reading.total();
-    let peak = PEAK.note(&total);
+    let peak = PEAK.note(Generation::ONLY, &total);
     let subtrees = reading.subtrees();
     let mut tags = Vec::with_capacity(reading.numbers + 1);
     for number in reading.numbers() {

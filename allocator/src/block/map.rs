@@ -99,7 +99,7 @@ impl AddressMap {
 impl AddressMap {
     #[inline(always)]
     fn region(&self, address: usize) -> *const Region {
-        match self.regions.get(address >> REGION_SHIFT) {
+        match self.regions.get(region_index(address)) {
             // Acquire: pairs with the release in `decide_region_of`, so that the map is seen zeroed.
             Some(region) => region.load(Ordering::Acquire),
             // Addresses past 48 bits, which a kernel gives only to who asks for them.
@@ -111,7 +111,7 @@ impl AddressMap {
     fn decide_region_of(&self, address: usize) {
         let provided = (self.provide)();
         let new = provided.map_or((&raw const REFUSED).cast_mut(), NonNull::as_ptr);
-        let slot = &self.regions[address >> REGION_SHIFT];
+        let slot = &self.regions[region_index(address)];
         // Release: pairs with the acquire in `region`.
         let was_first = slot
             .compare_exchange(ptr::null_mut(), new, Ordering::Release, Ordering::Relaxed)
@@ -123,6 +123,16 @@ impl AddressMap {
             unsafe { give_back(superfluous) };
         }
     }
+}
+
+/// Where processors ignore a pointer's top byte, an allocator beneath may keep something there:
+/// Android's and HWAddressSanitizer's do.
+const TOP_BYTE_MASK: usize =
+    if cfg!(target_arch = "aarch64") { usize::MAX >> 8 } else { usize::MAX };
+
+#[inline(always)]
+fn region_index(address: usize) -> usize {
+    (address & TOP_BYTE_MASK) >> REGION_SHIFT
 }
 
 #[inline(always)]
@@ -214,6 +224,14 @@ mod tests {
             assert_eq!(MAP.set_slowly(address, 7), UNTAGGED);
             assert_eq!(MAP.get(address), UNTAGGED);
         }
+    }
+
+    #[test]
+    #[cfg(target_arch = "aarch64")]
+    fn what_lies_in_a_pointers_top_byte_does_not_matter() {
+        static MAP: AddressMap = AddressMap::with_provider(region_of_pages);
+        assert_eq!(MAP.set_slowly(REGION | 0xB4 << 56, 7), 7);
+        assert_eq!(MAP.get(REGION), 7);
     }
 
     #[test]

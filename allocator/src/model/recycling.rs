@@ -172,7 +172,7 @@ fn whoever_sees_a_number_in_use_sees_its_name() {
     }
     fn read(tags: &TagTable<4>) {
         if tags.used() == 1 {
-            assert_eq!(tags.account(1).read(|account| account.name()), "made");
+            assert_eq!(tags.account(1).read(|account, _| account.name()), "made");
         }
     }
     explore(TagTable::<4>::new, [make, read], |_| {});
@@ -200,7 +200,7 @@ fn a_reading_of_an_account_is_of_one_tag() {
         account.hand_over("second", SECOND.0, &SECOND.1);
     }
     fn read(account: &Account) {
-        let reading = account.read(|account| (account.parent().unwrap(), account.baseline()));
+        let reading = account.read(|account, _| (account.parent().unwrap(), account.baseline()));
         assert!(reading == FIRST || reading == SECOND, "{reading:?}");
     }
     explore(account, [hand_over, read], |_| {});
