@@ -1,12 +1,12 @@
-//! [`Budget`] and [`Profile`]: how much memory there is, and at what shares of it to act.
+//! [`Budget`]: how much memory there is.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use bytesize::ByteSize;
 
 use crate::error::Error;
 use crate::pressure::PressureLevel;
+use crate::profile::Profile;
 
 /// How much memory the process may use, and the profile by which it is kept to that.
 ///
@@ -29,43 +29,6 @@ use crate::pressure::PressureLevel;
 pub struct Budget {
     soft_limit_bytes: u64,
     profile: Profile,
-}
-
-/// At what shares of the budget which level begins, and what is then asked for.
-///
-/// The default has the levels at 70, 80 and 95 % of the budget, and frees 15, 30 and 50 % of the
-/// footprint at them.
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub struct Profile {
-    /// Where each level begins.
-    pub watermarks: Watermarks,
-    /// The share of the footprint that a cleanup is to free, at warning, critical and emergency.
-    pub targets: [f64; 3],
-    /// A level is left only when usage is this share of the budget below its watermark.
-    pub hysteresis: f64,
-    /// A level is left only after this long. Upward there is no wait.
-    pub dwell: Duration,
-    /// The longest wait after cleanups that freed next to nothing; it begins with a second and
-    /// doubles. A higher level does not wait.
-    pub cooldown: Duration,
-    /// The largest share of one purgeable that one trim takes.
-    pub max_share: f64,
-    /// How often usage is read when nothing wakes the monitor.
-    pub interval: Duration,
-}
-
-/// Shares of the budget at which the levels begin: `0 < warning < critical < emergency <= 1`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Watermarks {
-    /// Where [`PressureLevel::Warning`] begins.
-    pub warning: f64,
-    /// Where [`PressureLevel::Critical`] begins.
-    pub critical: f64,
-    /// Where [`PressureLevel::Emergency`] begins.
-    pub emergency: f64,
 }
 
 impl Budget {
@@ -143,88 +106,6 @@ impl Budget {
     }
 }
 
-impl Watermarks {
-    /// The share at which `level` begins; 0 for normal.
-    #[must_use]
-    pub fn of(&self, level: PressureLevel) -> f64 {
-        match level {
-            PressureLevel::Normal => 0.0,
-            PressureLevel::Warning => self.warning,
-            PressureLevel::Critical => self.critical,
-            PressureLevel::Emergency => self.emergency,
-        }
-    }
-}
-
-impl Default for Profile {
-    fn default() -> Self {
-        Self {
-            watermarks: Watermarks { warning: 0.70, critical: 0.80, emergency: 0.95 },
-            targets: [0.15, 0.30, 0.50],
-            hysteresis: 0.05,
-            dwell: Duration::from_secs(1),
-            cooldown: Duration::from_secs(30),
-            max_share: 0.5,
-            interval: Duration::from_secs(5),
-        }
-    }
-}
-
-impl Profile {
-    /// The share of the footprint to free at `level`; 0 at normal.
-    #[must_use]
-    pub fn target(&self, level: PressureLevel) -> f64 {
-        match level {
-            PressureLevel::Normal => 0.0,
-            PressureLevel::Warning => self.targets[0],
-            PressureLevel::Critical => self.targets[1],
-            PressureLevel::Emergency => self.targets[2],
-        }
-    }
-
-    fn validate(&self) -> Result<(), Error> {
-        let Watermarks { warning, critical, emergency } = self.watermarks;
-        // Comparisons with NaN are false, so NaN is refused as well.
-        let in_order = 0.0 < warning && warning < critical && critical < emergency;
-        if !(in_order && emergency <= 1.0) {
-            return Err(Error::InvalidWatermarks { warning, critical, emergency });
-        }
-        let [at_warning, at_critical, at_emergency] = self.targets;
-        let rising = 0.0 < at_warning && at_warning <= at_critical && at_critical <= at_emergency;
-        require(
-            rising && at_emergency <= 1.0,
-            "targets",
-            &self.targets,
-            "shares above 0, not falling, up to 1",
-        )?;
-        let hysteresis_fits = 0.0 <= self.hysteresis && self.hysteresis < warning;
-        require(
-            hysteresis_fits,
-            "hysteresis",
-            &self.hysteresis,
-            "0 or more, below the warning watermark",
-        )?;
-        let share_fits = 0.0 < self.max_share && self.max_share <= 1.0;
-        require(share_fits, "max_share", &self.max_share, "above 0, up to 1")?;
-        let interval_fits = self.interval >= Self::MIN_INTERVAL;
-        require(interval_fits, "interval", &self.interval, "10ms or more")
-    }
-
-    const MIN_INTERVAL: Duration = Duration::from_millis(10);
-}
-
-fn require(
-    fits: bool,
-    name: &'static str,
-    given: &dyn std::fmt::Debug,
-    allowed: &'static str,
-) -> Result<(), Error> {
-    if fits {
-        return Ok(());
-    }
-    Err(Error::InvalidSetting { name, given: format!("{given:?}"), allowed })
-}
-
 impl FromStr for Budget {
     type Err = Error;
 
@@ -287,37 +168,6 @@ mod tests {
             );
         }
         assert!("0".parse::<Budget>().is_err());
-    }
-
-    #[test]
-    fn profiles_that_make_no_sense_are_refused() {
-        let budget = Budget::new(64 << 20).unwrap();
-        let refused = |change: fn(&mut Profile)| {
-            let mut profile = Profile::default();
-            change(&mut profile);
-            budget.clone().with_profile(profile).unwrap_err()
-        };
-        for change in [
-            (|p| p.watermarks.warning = 0.0) as fn(&mut Profile),
-            |p| p.watermarks.warning = 0.8,
-            |p| p.watermarks.critical = 0.95,
-            |p| p.watermarks.emergency = 1.01,
-            |p| p.watermarks.critical = f64::NAN,
-        ] {
-            assert!(matches!(refused(change), Error::InvalidWatermarks { .. }));
-        }
-        for (name, change) in [
-            ("targets", (|p| p.targets = [0.3, 0.2, 0.5]) as fn(&mut Profile)),
-            ("targets", |p| p.targets = [0.0, 0.2, 0.5]),
-            ("targets", |p| p.targets[2] = f64::INFINITY),
-            ("hysteresis", |p| p.hysteresis = 0.7),
-            ("hysteresis", |p| p.hysteresis = f64::NAN),
-            ("max_share", |p| p.max_share = 0.0),
-            ("interval", |p| p.interval = Duration::ZERO),
-        ] {
-            let error = refused(change);
-            assert!(matches!(error, Error::InvalidSetting { name: n, .. } if n == name), "{error}");
-        }
     }
 
     #[test]

@@ -9,10 +9,12 @@ use bursar_alloc::{Tag, Watch};
 
 use crate::budget::Budget;
 use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
 use crate::error::Error;
 use crate::ladder::Ladder;
 use crate::monitor::{Monitor, Shared};
 use crate::pressure::PressureLevel;
+use crate::profile::Profile;
 use crate::registry::{Entry, Registration, Registry};
 use crate::source::{Cgroup, ContainerLimit, Sampler, SourceError};
 use crate::stats::Stats;
@@ -62,7 +64,7 @@ pub struct Bursar {
 impl Bursar {
     /// Begins to build one.
     pub fn builder() -> Builder {
-        Builder { budget: Ok(None), ladder: Ladder::default() }
+        Builder { config: Config::default(), refused: None }
     }
 
     /// Registers a purgeable until the returned value is dropped: an [`Entry`], or a reference
@@ -132,27 +134,52 @@ impl Drop for Bursar {
 #[derive(Debug)]
 #[must_use = "nothing runs before `start`"]
 pub struct Builder {
-    budget: Result<Option<Budget>, Error>,
-    ladder: Ladder,
+    config: Config,
+    /// The first thing that was wrong with what was given.
+    refused: Option<Error>,
 }
 
 impl Builder {
     /// How much memory the process may use: a [`Budget`], a number of bytes, or a string such as
-    /// `"400MiB"`. What is wrong with it, [`start`](Self::start) says.
+    /// `"400MiB"`. What is wrong with it, [`start`](Self::start) says. A budget's own profile
+    /// comes with it.
     ///
     /// Without one, the budget is the container's limit less a reserve for what is outside the
     /// heap: a tenth, and at least 8 MiB.
-    pub fn budget<B>(self, budget: B) -> Self
+    pub fn budget<B>(mut self, budget: B) -> Self
     where
         B: TryInto<Budget>,
         B::Error: Into<Error>,
     {
-        Self { budget: budget.try_into().map(Some).map_err(Into::into), ..self }
+        match budget.try_into() {
+            Ok(budget) => {
+                self.config.soft_limit_bytes = Some(budget.soft_limit_bytes());
+                if *budget.profile() != Profile::default() {
+                    self.config.profile = budget.profile().clone();
+                }
+            }
+            Err(error) => {
+                self.refused.get_or_insert(error.into());
+            }
+        }
+        self
+    }
+
+    /// When to act, and how far to go.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.config.profile = profile;
+        self
     }
 
     /// Which stages run at which level.
-    pub fn ladder(self, ladder: Ladder) -> Self {
-        Self { ladder, ..self }
+    pub fn ladder(mut self, ladder: Ladder) -> Self {
+        self.config.ladder = ladder;
+        self
+    }
+
+    /// Every setting at once, in place of those made so far.
+    pub fn config(self, config: Config) -> Self {
+        Self { config, ..self }
     }
 
     /// Starts the monitor's thread.
@@ -163,10 +190,14 @@ impl Builder {
     /// [`Error::NotInstalled`] without the global allocator; [`Error::AlreadyStarted`] while
     /// another one runs; [`Error::MonitorNotStarted`] if there can be no thread.
     pub fn start(self) -> Result<Bursar, Error> {
-        let given = self.budget?;
+        if let Some(error) = self.refused {
+            return Err(error);
+        }
+        self.config.validate()?;
         let cgroup = Cgroup::discover();
         let limit = cgroup.as_ref().map_err(Clone::clone).and_then(Cgroup::limit);
-        let budget = resolve_budget(given, &limit)?;
+        let budget = resolve_budget(self.config.budget()?, &limit)?
+            .with_profile(self.config.profile.clone())?;
         let limit = limit.ok().flatten();
         if !bursar_alloc::is_installed() {
             return Err(Error::NotInstalled);
@@ -180,7 +211,7 @@ impl Builder {
             stop: Arc::default(),
             thread: Mutex::new(None),
         };
-        let thread = bursar.spawn_monitor(self.ladder, cgroup.ok())?;
+        let thread = bursar.spawn_monitor(self.config.ladder, cgroup.ok())?;
         *bursar.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(bursar)
     }

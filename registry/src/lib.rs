@@ -23,7 +23,7 @@
 //! }
 //! ```
 //!
-//! The modules, lowest first; each knows only those above it: `budget`, `pressure`, `purge`,
+//! The modules, lowest first; each knows only those above it: `budget`, `profile`, `pressure`, `purge`,
 //! `ladder` and `report` are pure; `clock` and `source` bring time and usage in; `registry` knows
 //! whom to ask; `cleanup` carries a plan out; `monitor` puts them together; `bursar` is what a
 //! user holds; `stats` is what is read; `managed` is what people put into services.
@@ -34,11 +34,13 @@ mod budget;
 mod bursar;
 mod cleanup;
 mod clock;
+mod config;
 mod error;
 mod ladder;
 mod managed;
 mod monitor;
 mod pressure;
+mod profile;
 mod purge;
 mod registry;
 mod report;
@@ -58,13 +60,15 @@ pub use bursar_alloc::{
     is_installed, live_bytes, tag_usage, thread_usage, thread_usage_total, usage,
 };
 
-pub use crate::budget::{Budget, Profile, Watermarks};
+pub use crate::budget::Budget;
 pub use crate::bursar::{Builder, Bursar};
+pub use crate::config::Config;
 pub use crate::error::Error;
 pub use crate::ladder::{Ask, Candidate, Ladder, Plan, PlannedStage, Stage};
 pub use crate::managed::{Cache, CacheBuilder, CacheStats};
 pub use crate::monitor::Cooldown;
 pub use crate::pressure::{Diagnosis, Finding, Pressure, PressureLevel, Sample, diagnose};
+pub use crate::profile::{Policy, Profile, Watermarks};
 pub use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
 pub use crate::registry::{Entry, Registration, Registry};
 pub use crate::report::{CleanupReport, PurgeReport, PurgeStatus, StageReport};

@@ -4,7 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::budget::{Budget, Profile};
+use crate::budget::Budget;
+use crate::profile::Profile;
 
 /// How close usage is to the budget.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
