@@ -115,12 +115,12 @@ impl Fuel {
         }
     }
 
-    /// Names the thread to wake, and scales allowances to the budget.
-    pub(crate) fn set_waiter(&self, waiter: &'static Thread, budget_bytes: u64) {
+    /// Names the thread to wake, if there is one, and scales allowances to the budget.
+    pub(crate) fn set_waiter(&self, waiter: Option<&'static Thread>, budget_bytes: u64) {
         let cap = i64::try_from(budget_bytes / 1024).unwrap_or(MAX_ALLOWANCE_BYTES);
         let cap = cap.clamp(MIN_ALLOWANCE_BYTES, MAX_ALLOWANCE_BYTES);
         self.allowance_cap.store(cap, Ordering::Relaxed);
-        self.waiter.set(Some(waiter));
+        self.waiter.set(waiter);
     }
 
     /// Watches no budget from now on.

@@ -58,7 +58,7 @@ pub use backend::Jemalloc;
 pub use backend::Mimalloc;
 pub use backend::{
     Backend, BackendStats, Collect, CollectScope, Collected, System, backend_name, backend_stats,
-    collect, collect_scope,
+    collect, collect_part, collect_scope,
 };
 pub use charge::Charge;
 pub use future::{TagExt, Tagged};
@@ -69,5 +69,5 @@ pub use scope::TagGuard;
 pub use tag::Tag;
 pub use tag_handle::TagHandle;
 pub use thread_usage::{ThreadUsage, thread_usage, thread_usage_total};
-pub use usage::{TagUsage, Usage, charged_bytes, live_bytes, tag_usage, usage};
+pub use usage::{TagUsage, Usage, charged_bytes, live_bytes, tag_usage, tags_over_budget, usage};
 pub use watch::Watch;

@@ -48,6 +48,20 @@ pub struct TagUsage {
     pub budget_bytes: Option<u64>,
 }
 
+impl TagUsage {
+    /// What the tag and its parts hold, heap and charged: what its budget is compared with.
+    #[must_use]
+    pub fn subtree_bytes(&self) -> u64 {
+        self.subtree_live_bytes.saturating_add(self.subtree_charged_bytes)
+    }
+
+    /// Whether the tag and its parts hold more than its own budget allows.
+    #[must_use]
+    pub fn is_over_budget(&self) -> bool {
+        self.budget_bytes.is_some_and(|budget| self.subtree_bytes() > budget)
+    }
+}
+
 /// What the whole process holds by the allocator's books.
 ///
 /// Leaves out what does not come from the global allocator: stacks, mapped files, C libraries
@@ -260,6 +274,24 @@ pub fn tag_usage(tag: impl Into<TagHandle>) -> TagUsage {
         });
     }
     usage_of(number, &sums, subtree)
+}
+
+/// Each tag that, with its parts, holds more than a budget of its own allows. One load while no
+/// tag has a budget; otherwise what [`usage`] costs.
+///
+/// # Examples
+///
+/// ```
+/// assert!(bursar_alloc::tags_over_budget().is_empty()); // none has a budget
+/// ```
+#[must_use]
+pub fn tags_over_budget() -> Vec<TagUsage> {
+    if !TAGS.has_budgets() {
+        return Vec::new();
+    }
+    let mut tags = usage().tags;
+    tags.retain(TagUsage::is_over_budget);
+    tags
 }
 
 fn holding_of(number: u8, sums: &TagSums) -> Holding {

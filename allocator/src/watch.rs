@@ -43,18 +43,20 @@ pub struct Watch {
 
 impl Watch {
     /// Starts watching for `waiter`, with allowances scaled to `budget_bytes`. The headroom is
-    /// without bound until the first [`scan`](Self::scan).
+    /// without bound until the first [`scan`](Self::scan). Without a waiter nobody is woken, and
+    /// [`take_pending`](Self::take_pending) is there to be asked.
     ///
     /// `None` if there is a watch already. The thread's handle, a few bytes, is leaked: an
     /// allocating thread may be about to wake it at any time.
     #[must_use]
-    pub fn start(waiter: Thread, budget_bytes: u64) -> Option<Self> {
+    pub fn start(waiter: impl Into<Option<Thread>>, budget_bytes: u64) -> Option<Self> {
         let generation = fork::generation();
         // Acquire: pairs with the release in `drop`, after which the fuel is as if unwatched.
         if WATCHED.swap(generation, Ordering::Acquire) == generation {
             return None;
         }
-        LEDGER.fuel.set_waiter(Box::leak(Box::new(waiter)), budget_bytes);
+        let waiter = waiter.into().map(|waiter| &*Box::leak(Box::new(waiter)));
+        LEDGER.fuel.set_waiter(waiter, budget_bytes);
         Some(Self { budget_bytes, generation })
     }
 

@@ -1,11 +1,12 @@
 //! jemalloc, by `tikv-jemallocator`: the reference backend.
 
 use std::alloc::{GlobalAlloc, Layout};
-use std::ffi::CStr;
+use std::ffi::{CStr, c_uint};
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
 use tikv_jemalloc_ctl::{epoch, raw};
+use tikv_jemalloc_sys::mallctlbymib;
 use tikv_jemallocator::Jemalloc as Inner;
 
 use super::{Backend, BackendStats, Collect, CollectScope, Collected};
@@ -130,6 +131,28 @@ unsafe impl Backend for Jemalloc {
         });
         if given_back { Collected::Done } else { Collected::Unsupported }
     }
+
+    fn collect_part(how: Collect, part: usize) -> Option<Collected> {
+        let ids = Mibs::get();
+        // SAFETY: jemalloc documents this figure as an unsigned.
+        let arenas = unsafe { raw::read_mib::<c_uint>(ids.arenas.as_ref()?) }.ok()?;
+        if part >= usize::try_from(arenas).ok()? {
+            return None;
+        }
+        if part == 0 {
+            void_control(c"thread.tcache.flush");
+        }
+        let mut id = *match how {
+            Collect::Decay => ids.decay.as_ref()?,
+            Collect::Purge => ids.purge.as_ref()?,
+        };
+        id[1] = part;
+        // SAFETY: the id has as many parts as it says, and null pointers say that no value goes
+        // either way. An arena that was never used is passed over.
+        let status =
+            unsafe { mallctlbymib(id.as_ptr(), id.len(), null_mut(), null_mut(), null_mut(), 0) };
+        Some(if status == 0 { Collected::Done } else { Collected::Unsupported })
+    }
 }
 
 /// Calls a control that neither reads nor writes a value. 4096 stands for all arenas.
@@ -140,8 +163,8 @@ fn void_control(name: &CStr) -> bool {
     status == 0
 }
 
-/// Management ids of the figures, looked up once. `None` where this jemalloc has not the figure:
-/// most exist only where it was built with statistics.
+/// Management ids, looked up once. `None` where this jemalloc has not what is asked for: most
+/// figures exist only where it was built with statistics.
 #[derive(Debug)]
 struct Mibs {
     page_bytes: Option<u64>,
@@ -151,6 +174,10 @@ struct Mibs {
     muzzy_pages: Option<Mib<4>>,
     retained: Option<Mib<2>>,
     resident: Option<Mib<2>>,
+    arenas: Option<Mib<2>>,
+    /// Of arena 0; the index is the second part.
+    decay: Option<Mib<3>>,
+    purge: Option<Mib<3>>,
 }
 
 /// The id of a name with so many parts.
@@ -172,6 +199,9 @@ impl Mibs {
             muzzy_pages: mib(b"stats.arenas.4096.pmuzzy\0"),
             retained: mib(b"stats.retained\0"),
             resident: mib(b"stats.resident\0"),
+            arenas: mib(b"arenas.narenas\0"),
+            decay: mib(b"arena.0.decay\0"),
+            purge: mib(b"arena.0.purge\0"),
         }
     }
 

@@ -55,6 +55,13 @@ pub unsafe trait Backend: GlobalAlloc + Sync + 'static {
 
     /// Gives pages that hold no live block back to the system.
     fn collect(how: Collect) -> Collected;
+
+    /// As [`collect`](Self::collect), for one part of the allocator (jemalloc: an arena), so that
+    /// who collects can do something else in between. `None` past the last part. By default all
+    /// is one part.
+    fn collect_part(how: Collect, part: usize) -> Option<Collected> {
+        (part == 0).then(|| Self::collect(how))
+    }
 }
 
 /// Whose free pages a backend can give back.
@@ -118,11 +125,18 @@ pub(crate) struct Controls {
     collects: CollectScope,
     stats: fn() -> BackendStats,
     collect: fn(Collect) -> Collected,
+    collect_part: fn(Collect, usize) -> Option<Collected>,
 }
 
 impl Controls {
     pub(crate) const fn of<B: Backend>() -> Self {
-        Self { name: B::NAME, collects: B::COLLECTS, stats: B::stats, collect: B::collect }
+        Self {
+            name: B::NAME,
+            collects: B::COLLECTS,
+            stats: B::stats,
+            collect: B::collect,
+            collect_part: B::collect_part,
+        }
     }
 }
 
@@ -154,6 +168,25 @@ pub fn backend_stats() -> BackendStats {
 /// microsecond when there are none.
 pub fn collect(how: Collect) -> Collected {
     INSTALLED.get().map_or(Collected::Unsupported, |controls| (controls.collect)(how))
+}
+
+/// As [`collect`], for one part of the allocator: with jemalloc an arena, of which there are some
+/// four a core; otherwise all is one part. `None` past the last part.
+///
+/// # Examples
+///
+/// ```
+/// use bursar_alloc::{Collect, collect_part};
+///
+/// for part in 0.. {
+///     if collect_part(Collect::Decay, part).is_none() {
+///         break;
+///     }
+///     // ... look after something else ...
+/// }
+/// ```
+pub fn collect_part(how: Collect, part: usize) -> Option<Collected> {
+    INSTALLED.get().and_then(|controls| (controls.collect_part)(how, part))
 }
 
 /// Whose free pages [`collect`] gives back with the backend in use; nobody's before the first

@@ -24,7 +24,7 @@ impl World {
 
     fn watched() -> Self {
         let world = Self::new();
-        world.fuel.set_waiter(world.thread, 0);
+        world.fuel.set_waiter(Some(world.thread), 0);
         world.scan();
         world
     }
@@ -76,7 +76,7 @@ fn a_waiter_that_parks_before_each_look_at_the_flag_hears_it_too() {
 fn a_watch_that_begins_while_threads_draw_hears_it_too() {
     fn watch(world: &World) {
         let thread = Box::leak(Box::new(Thread::new()));
-        world.fuel.set_waiter(thread, 0);
+        world.fuel.set_waiter(Some(thread), 0);
         world.fuel.take_pending();
         while world.scan() {
             thread.park();

@@ -3,7 +3,7 @@
 
 use std::sync::mpsc;
 
-use bursar_alloc::{Collect, CollectScope, Collected, collect, collect_scope};
+use bursar_alloc::{Collect, CollectScope, Collected, collect, collect_part, collect_scope};
 
 use super::child;
 
@@ -58,6 +58,25 @@ fn a_purge_gives_back_the_free_pages_of_the_calling_thread() {
     }
     let kept = leave_free_pages();
     assert!(purge_halves_the_process());
+    assert!(kept.iter().flatten().all(|&byte| byte == 1));
+}
+
+#[test]
+fn a_purge_of_one_part_after_the_other_gives_back_as_much_and_then_there_is_no_part_left() {
+    const NAME: &str = "suite::pages::\
+        a_purge_of_one_part_after_the_other_gives_back_as_much_and_then_there_is_no_part_left";
+    if collect_scope() == CollectScope::Nothing || is_another_allocator_in_place() {
+        return;
+    }
+    if !child::is_inside(NAME) {
+        return child::pass(NAME);
+    }
+    let kept = leave_free_pages();
+    let before = resident_pages();
+    let parts: Vec<_> = (0..).map_while(|part| collect_part(Collect::Purge, part)).collect();
+    assert!(!parts.is_empty() && parts.iter().all(|&collected| collected == Collected::Done));
+    assert!(resident_pages() < before / 2);
+    assert_eq!(collect_part(Collect::Purge, usize::MAX), None);
     assert!(kept.iter().flatten().all(|&byte| byte == 1));
 }
 

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bursar_alloc::{Tag, TagHandle, Watch};
+use bursar_alloc::{Tag, TagHandle, Watch, tags_over_budget};
 
 /// One watch in a process at a time; these tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -41,6 +41,17 @@ fn a_second_watch_is_refused_until_the_first_is_dropped() {
     assert!(Watch::start(std::thread::current(), 1 << 20).is_none());
     drop(first);
     assert!(Watch::start(std::thread::current(), 1 << 20).is_some());
+}
+
+#[test]
+fn without_a_waiter_the_flag_is_there_to_be_asked() {
+    let _turn = take_turn();
+    let watch = Watch::start(None, 64 << 20).unwrap();
+    watch.scan(|_| 1 << 50);
+    let _ = watch.take_pending();
+    watch.scan(|_| 1 << 20);
+    drop(black_box(vec![0u8; 2 << 20]));
+    assert!(watch.take_pending());
 }
 
 #[test]
@@ -88,6 +99,9 @@ fn a_tag_past_its_own_budget_raises_the_flag_long_before_the_whole_budget_does()
     // Well past it: a neighbour's end gives unused fuel back.
     let past = part.charge(WHOLE / 64);
     assert!(watch.take_pending());
+    let over = tags_over_budget();
+    assert_eq!(over.iter().map(|tag| &*tag.name).collect::<Vec<_>>(), ["watching/tenant"]);
+    assert!(over[0].subtree_bytes() > 4 << 20);
 
     whole.set_budget_bytes(None);
     watch.scan(|_| WHOLE);
