@@ -1,12 +1,29 @@
 //! [`Watch`]: being woken when the budget's headroom is used up.
 
 use crate::fork;
-use crate::primitive::{AtomicU64, Ordering, Thread};
+use crate::primitive::{AtomicRef, AtomicU64, Ordering, Thread};
 use crate::thread::LEDGER;
 use crate::usage::{self, Room};
 
 /// The [`generation`](fork::generation) of the process that is watched, or zero.
 static WATCHED: AtomicU64 = AtomicU64::new(0);
+
+/// A thread that is or was to be woken. Kept for ever, in sight of a leak checker.
+struct Waiter {
+    thread: Thread,
+    _earlier: Option<&'static Self>,
+}
+
+static WAITERS: AtomicRef<Waiter> = AtomicRef::empty();
+
+impl Waiter {
+    /// For who has the only watch.
+    fn keep(thread: Thread) -> &'static Thread {
+        let waiter = &*Box::leak(Box::new(Self { thread, _earlier: WAITERS.get() }));
+        WAITERS.set(Some(waiter));
+        &waiter.thread
+    }
+}
 
 /// Watches the headroom for one thread, which is unparked when it is used up; one in a process
 /// at a time. Dropped, nothing is watched any more.
@@ -46,7 +63,7 @@ impl Watch {
     /// without bound until the first [`scan`](Self::scan). Without a waiter nobody is woken, and
     /// [`take_pending`](Self::take_pending) is there to be asked.
     ///
-    /// `None` if there is a watch already. The thread's handle, a few bytes, is leaked: an
+    /// `None` if there is a watch already. The thread's handle, a few bytes, is kept for ever: an
     /// allocating thread may be about to wake it at any time.
     #[must_use]
     pub fn start(waiter: impl Into<Option<Thread>>, budget_bytes: u64) -> Option<Self> {
@@ -55,8 +72,7 @@ impl Watch {
         if WATCHED.swap(generation, Ordering::Acquire) == generation {
             return None;
         }
-        let waiter = waiter.into().map(|waiter| &*Box::leak(Box::new(waiter)));
-        LEDGER.fuel.set_waiter(waiter, budget_bytes);
+        LEDGER.fuel.set_waiter(waiter.into().map(Waiter::keep), budget_bytes);
         Some(Self { budget_bytes, generation })
     }
 
