@@ -1,17 +1,18 @@
 //! Carries a plan out, and measures what each callback freed.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bursar_alloc::Collect;
 
 use crate::clock::Clock;
 use crate::ladder::{Ask, Plan, PlannedStage, Stage};
-use crate::pressure::{Diagnosis, PressureLevel};
+use crate::profile::Profile;
 use crate::purge::{PurgeOutcome, PurgeRequest};
 use crate::registry::Slot;
 use crate::report::{CleanupReport, PurgeReport, PurgeStatus, StageReport};
 use crate::source::Sources;
+use crate::status::Shared;
 
 /// One cleanup under way.
 pub(crate) struct Cleanup<'a> {
@@ -20,31 +21,46 @@ pub(crate) struct Cleanup<'a> {
     pub(crate) slots: &'a [Arc<Slot>],
     pub(crate) sources: &'a mut dyn Sources,
     pub(crate) clock: &'a dyn Clock,
+    pub(crate) profile: &'a Profile,
+    /// Where others read which callback runs.
+    pub(crate) shared: &'a Shared,
+    /// Report whom the plan would ask, and ask nobody.
+    pub(crate) observe_only: bool,
 }
 
 impl Cleanup<'_> {
-    /// Runs stages until live bytes are down by the plan's target.
+    /// Runs stages until held bytes are down by the plan's target.
     pub(crate) fn run(mut self) -> CleanupReport {
         let started_at = self.clock.now();
-        let live_bytes_before = self.sources.live_bytes();
-        let goal_bytes = live_bytes_before.saturating_sub(self.plan.target_bytes);
+        let held_bytes_before = self.held_bytes();
+        let goal_bytes = held_bytes_before.saturating_sub(self.plan.target_bytes);
         let mut stages = Vec::with_capacity(self.plan.stages.len());
         for planned in &self.plan.stages {
-            if planned.stage == Stage::Collect || self.sources.live_bytes() > goal_bytes {
+            if planned.stage == Stage::Collect || self.held_bytes() > goal_bytes {
                 stages.push(self.run_stage(planned, goal_bytes));
             }
         }
         CleanupReport {
             level: self.plan.level,
             diagnosis: self.plan.diagnosis,
+            tag: self.plan.tag.clone(),
+            observed_only: self.observe_only,
             target_bytes: self.plan.target_bytes,
             freed_bytes: stages.iter().map(|stage| stage.freed_bytes).sum(),
-            live_bytes_before,
-            live_bytes_after: self.sources.live_bytes(),
+            held_bytes_before,
+            held_bytes_after: self.held_bytes(),
             collected_bytes: stages.iter().map(|stage| stage.collected_bytes).sum(),
             started_at,
             elapsed: self.since(started_at),
             stages,
+        }
+    }
+
+    /// What is to come down: of the tag that is over its budget, or of the whole process.
+    fn held_bytes(&mut self) -> u64 {
+        match &self.plan.tag {
+            Some(tag) => self.sources.held_bytes_of(tag),
+            None => self.sources.held_bytes(),
         }
     }
 
@@ -53,13 +69,19 @@ impl Cleanup<'_> {
         let mut purges = Vec::with_capacity(planned.asks.len());
         for ask in &planned.asks {
             // Read anew after each callback: what is asked next is what is missing now.
-            let missing_bytes = self.sources.live_bytes().saturating_sub(goal_bytes);
+            let missing_bytes = self.held_bytes().saturating_sub(goal_bytes);
             if missing_bytes == 0 {
                 break;
             }
-            purges.extend(self.purge(ask, missing_bytes));
+            let whole = ask.max_bytes == u64::MAX;
+            let asked_bytes = if whole { u64::MAX } else { ask.max_bytes.min(missing_bytes) };
+            if self.observe_only {
+                purges.push(PurgeReport::observed(self.slots[ask.index].name(), asked_bytes));
+            } else {
+                purges.extend(self.purge(ask, asked_bytes));
+            }
         }
-        let collected_bytes = self.collect(planned.stage);
+        let collected_bytes = if self.observe_only { None } else { self.collect() };
         StageReport {
             stage: planned.stage,
             freed_bytes: purges.iter().map(PurgeReport::freed_bytes).sum(),
@@ -70,45 +92,47 @@ impl Cleanup<'_> {
     }
 
     /// `None` if the purgeable is no longer registered.
-    fn purge(&mut self, ask: &Ask, missing_bytes: u64) -> Option<PurgeReport> {
+    fn purge(&mut self, ask: &Ask, asked_bytes: u64) -> Option<PurgeReport> {
         let slot = &self.slots[ask.index];
-        let whole = ask.max_bytes == u64::MAX;
-        let asked_bytes = if whole { u64::MAX } else { ask.max_bytes.min(missing_bytes) };
-        let request = PurgeRequest::new(asked_bytes, self.plan.level);
+        let mut request = PurgeRequest::new(asked_bytes, self.plan.level);
+        request.deadline = Instant::now().checked_add(self.profile.callback_deadline);
 
         let started_at = self.clock.now();
         let freed_before = self.sources.net_freed_by_this_thread(slot.tag());
-        let outcome = slot.call(|purgeable| purgeable.purge(&request))?;
+        let charged_before = self.sources.charged_bytes(slot.tag());
+        self.shared.lock().begin_callback(slot.name(), started_at);
+        let outcome = slot.call(|purgeable| purgeable.purge(&request));
+        self.shared.lock().running = None;
+        let charged_after = self.sources.charged_bytes(slot.tag());
         let freed_after = self.sources.net_freed_by_this_thread(slot.tag());
 
-        let (status, claimed_bytes) = match outcome {
+        let (status, claimed_bytes) = match outcome? {
             Ok(PurgeOutcome::Freed(bytes)) => (PurgeStatus::Freed, bytes),
             Ok(PurgeOutcome::Empty) => (PurgeStatus::Empty, 0),
             Ok(PurgeOutcome::Busy) => (PurgeStatus::Busy, 0),
             Err(_) => (PurgeStatus::Panicked, 0),
         };
+        let uncharged_bytes = charged_before.saturating_sub(charged_after);
         let report = PurgeReport {
             name: slot.name().to_owned(),
             status,
             asked_bytes,
             claimed_bytes,
-            measured_bytes: freed_before
-                .zip(freed_after)
-                .map(|(before, after)| freed_between(before, after)),
+            measured_bytes: freed_before.zip(freed_after).map(|(before, after)| {
+                freed_between(before, after).saturating_add(uncharged_bytes)
+            }),
             elapsed: self.since(started_at),
         };
-        slot.totals().add(&report);
+        slot.note(&report, self.plan.level, self.clock.now(), self.profile.cooldown);
         Some(report)
     }
 
-    /// Gives pages back. Live pressure that is but a warning leaves it to the allocator's decay
-    /// times: pages that the next trim's freed blocks come to lie in need not be faulted in anew.
-    fn collect(&mut self, stage: Stage) -> Option<u64> {
-        let mild = self.plan.level == PressureLevel::Warning
-            && self.plan.diagnosis == Diagnosis::Live
-            && stage != Stage::Collect;
+    /// Gives pages back. The part of the calling thread's cache that is flushed with it is what
+    /// callbacks have just freed.
+    fn collect(&mut self) -> Option<u64> {
+        let how = if self.plan.purges_pages { Collect::Purge } else { Collect::Decay };
         let before = self.sources.dirty_bytes();
-        self.sources.collect(if mild { Collect::Decay } else { Collect::Purge });
+        self.sources.collect(how);
         let after = self.sources.dirty_bytes();
         before.zip(after).map(|(before, after)| before.saturating_sub(after))
     }

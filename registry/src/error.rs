@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 
+use bursar_alloc::TagError;
+
 use crate::source::SourceError;
 
 /// Why a call was refused. Nothing has changed when one is returned.
@@ -111,6 +113,21 @@ pub enum Error {
         /// What the system said.
         reason: String,
     },
+
+    /// A cleanup was asked for from inside a purge callback.
+    #[error(
+        "a cleanup cannot be asked for from inside a purge callback: one runs already on this \
+         thread"
+    )]
+    InsideCallback,
+
+    /// This Bursar was stopped, or belongs to the process that this one was forked from.
+    #[error("this Bursar is not running: it was stopped, or the process is a forked child")]
+    NotRunning,
+
+    /// A tag cannot be had.
+    #[error(transparent)]
+    Tag(#[from] TagError),
 
     /// A source of usage or limits could not be read.
     #[error(transparent)]

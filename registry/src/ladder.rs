@@ -5,7 +5,8 @@
 use std::fmt;
 
 use crate::budget::Budget;
-use crate::pressure::{Diagnosis, PressureLevel, Sample};
+use crate::pressure::{Diagnosis, PressureLevel, Sample, TagExcess};
+use crate::profile::{Policy, Profile};
 use crate::purge::RebuildCost;
 
 /// A step of a cleanup, mildest first.
@@ -126,10 +127,29 @@ pub struct Plan {
     pub level: PressureLevel,
     /// What presses.
     pub diagnosis: Diagnosis,
+    /// The tag that is over its own budget, where that is what presses.
+    pub tag: Option<String>,
     /// Live bytes to free; 0 where only pages are to be given back.
     pub target_bytes: u64,
+    /// Whether stages end by purging the allocator's free pages, or by what is due by its own
+    /// decay times: pages that the next entries come to lie in need not be faulted in anew.
+    pub purges_pages: bool,
     /// The stages in order; each runs while the target is not reached.
     pub stages: Vec<PlannedStage>,
+}
+
+impl Plan {
+    /// Nobody can be asked for anything.
+    pub(crate) fn of_nothing(level: PressureLevel) -> Self {
+        Self {
+            level,
+            diagnosis: Diagnosis::Live,
+            tag: None,
+            target_bytes: 0,
+            purges_pages: false,
+            stages: Vec::new(),
+        }
+    }
 }
 
 /// A cleanup frees this part of its target more, so that the next one is not due at once.
@@ -164,7 +184,47 @@ impl Ladder {
         }
         let asks_someone = stages.iter().any(|stage| stage.stage != Stage::Collect);
         let target_bytes = if asks_someone { target_bytes(level, sample, budget) } else { 0 };
-        Some(Plan { level, diagnosis, target_bytes, stages })
+        let decays = level == PressureLevel::Warning
+            && diagnosis == Diagnosis::Live
+            && budget.profile().policy != Policy::Aggressive;
+        Some(Plan { level, diagnosis, tag: None, target_bytes, purges_pages: !decays, stages })
+    }
+
+    /// Plans a cleanup for a tag that is over a budget of its own: what is over, and a margin, of
+    /// `candidates`, which are those registered under the tag or a part of it. `None` when it is
+    /// not over, or nothing could be done.
+    pub(crate) fn plan_for_tag(
+        &self,
+        over: &TagExcess,
+        budget: &Budget,
+        candidates: &[Candidate],
+    ) -> Option<Plan> {
+        let excess = over.held_bytes.checked_sub(over.budget_bytes).filter(|&bytes| bytes > 0)?;
+        // The process is not short of memory: what is dear goes too, since nothing else is asked.
+        let level = PressureLevel::Critical;
+        let stages: Vec<_> = self.asking(level, budget, candidates).collect();
+        let asks_someone = stages.iter().any(|stage| stage.stage != Stage::Collect);
+        asks_someone.then(|| Plan {
+            level,
+            diagnosis: Diagnosis::Live,
+            tag: Some(over.tag.clone()),
+            target_bytes: excess + over.budget_bytes / MARGIN_PART,
+            purges_pages: false,
+            stages,
+        })
+    }
+
+    /// Plans to have everything from everyone.
+    pub(crate) fn plan_everything(level: PressureLevel, candidates: &[Candidate]) -> Plan {
+        let asks = asks(Stage::Emergency, level, &Profile::default(), candidates);
+        Plan {
+            level,
+            diagnosis: Diagnosis::Live,
+            tag: None,
+            target_bytes: u64::MAX,
+            purges_pages: true,
+            stages: vec![PlannedStage { stage: Stage::Emergency, asks }],
+        }
     }
 
     /// The stages of `level` that have someone to ask.
@@ -174,20 +234,25 @@ impl Ladder {
         budget: &Budget,
         candidates: &[Candidate],
     ) -> impl Iterator<Item = PlannedStage> {
-        let max_share = budget.profile().max_share;
-        self.stages(level)
-            .iter()
-            .map(move |&stage| PlannedStage { stage, asks: asks(stage, max_share, candidates) })
+        let profile = budget.profile();
+        self.stages(level, profile.policy)
+            .into_iter()
+            .map(move |stage| PlannedStage { stage, asks: asks(stage, level, profile, candidates) })
             .filter(|planned| planned.stage == Stage::Collect || !planned.asks.is_empty())
     }
 
-    fn stages(&self, level: PressureLevel) -> &[Stage] {
-        match level {
-            PressureLevel::Normal => &[],
-            PressureLevel::Warning => &self.warning,
-            PressureLevel::Critical => &self.critical,
-            PressureLevel::Emergency => &self.emergency,
+    fn stages(&self, level: PressureLevel, policy: Policy) -> Vec<Stage> {
+        let mut stages = match level {
+            PressureLevel::Normal => Vec::new(),
+            PressureLevel::Warning => self.warning.clone(),
+            PressureLevel::Critical => self.critical.clone(),
+            PressureLevel::Emergency => self.emergency.clone(),
+        };
+        let releases_early = policy == Policy::Aggressive && level == PressureLevel::Warning;
+        if releases_early && !stages.contains(&Stage::Release) {
+            stages.push(Stage::Release);
         }
+        stages
     }
 }
 
@@ -203,11 +268,20 @@ fn target_bytes(level: PressureLevel, sample: &Sample, budget: &Budget) -> u64 {
     target + target / MARGIN_PART
 }
 
-fn asks(stage: Stage, max_share: f64, candidates: &[Candidate]) -> Vec<Ask> {
+fn asks(
+    stage: Stage,
+    level: PressureLevel,
+    profile: &Profile,
+    candidates: &[Candidate],
+) -> Vec<Ask> {
+    let is_sparing = profile.policy == Policy::Conservative && stage != Stage::Emergency;
+    let spares_dear = is_sparing && level < PressureLevel::Critical;
+    let max_share = if is_sparing { profile.max_share / 2.0 } else { profile.max_share };
     let mut asked: Vec<&Candidate> = candidates
         .iter()
         .filter(|candidate| candidate.purgeable_bytes > 0)
         .filter(|candidate| stage == Stage::Emergency || candidate.stage == stage)
+        .filter(|candidate| !(spares_dear && candidate.rebuild_cost == RebuildCost::High))
         .collect();
     asked.sort_by_key(|candidate| {
         let largest_first = std::cmp::Reverse(candidate.purgeable_bytes);
@@ -226,127 +300,4 @@ fn asks(stage: Stage, max_share: f64, candidates: &[Candidate]) -> Vec<Ask> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const MIB: u64 = 1 << 20;
-
-    fn budget() -> Budget {
-        Budget::new(100 * MIB).unwrap()
-    }
-
-    fn sample(live_mib: u64) -> Sample {
-        Sample { live_bytes: live_mib * MIB, ..Sample::default() }
-    }
-
-    fn candidate(index: usize, purgeable_bytes: u64) -> Candidate {
-        Candidate {
-            index,
-            stage: Stage::Trim,
-            priority: 0,
-            rebuild_cost: RebuildCost::Medium,
-            purgeable_bytes,
-        }
-    }
-
-    fn plan_at(level: PressureLevel, diagnosis: Diagnosis, all: &[Candidate]) -> Option<Plan> {
-        Ladder::default().plan(level, diagnosis, &sample(70), &budget(), all)
-    }
-
-    #[test]
-    fn at_normal_there_is_no_plan_and_with_nothing_purgeable_neither() {
-        let all = [candidate(0, MIB)];
-        assert_eq!(plan_at(PressureLevel::Normal, Diagnosis::Live, &all), None);
-        assert_eq!(plan_at(PressureLevel::Critical, Diagnosis::Live, &[]), None);
-        assert_eq!(plan_at(PressureLevel::Warning, Diagnosis::Live, &[candidate(0, 0)]), None);
-    }
-
-    #[test]
-    fn dirty_pages_cost_no_cache_an_entry_at_any_level() {
-        for level in PressureLevel::ABOVE_NORMAL {
-            let plan = plan_at(level, Diagnosis::Dirty, &[candidate(0, MIB)]).unwrap();
-            assert_eq!(plan.target_bytes, 0);
-            assert_eq!(plan.stages, [PlannedStage { stage: Stage::Collect, asks: vec![] }]);
-        }
-    }
-
-    #[test]
-    fn pressure_from_outside_collects_first_and_trims_only_when_critical() {
-        let stages = |level| {
-            let plan = plan_at(level, Diagnosis::Outside, &[candidate(0, MIB)]).unwrap();
-            plan.stages.iter().map(|planned| planned.stage).collect::<Vec<_>>()
-        };
-        assert_eq!(stages(PressureLevel::Warning), [Stage::Collect]);
-        assert_eq!(stages(PressureLevel::Critical), [Stage::Collect, Stage::Trim]);
-    }
-
-    #[test]
-    fn the_target_is_the_levels_share_of_the_footprint_and_a_margin() {
-        let all = [candidate(0, 60 * MIB)];
-        let plan = plan_at(PressureLevel::Warning, Diagnosis::Live, &all).unwrap();
-        let share = (70.0 * MIB as f64 * 0.15) as u64;
-        assert_eq!(plan.target_bytes, share + share / MARGIN_PART);
-    }
-
-    #[test]
-    fn far_over_the_budget_the_target_reaches_below_the_warning_watermark() {
-        let all = [candidate(0, 300 * MIB)];
-        let plan = Ladder::default()
-            .plan(PressureLevel::Warning, Diagnosis::Live, &sample(200), &budget(), &all)
-            .unwrap();
-        assert!(200 * MIB - plan.target_bytes < 65 * MIB);
-    }
-
-    #[test]
-    fn the_lowest_priority_goes_first_then_the_cheapest_then_the_largest() {
-        let all = [
-            Candidate { priority: 1, ..candidate(0, 9 * MIB) },
-            candidate(1, MIB),
-            candidate(2, 2 * MIB),
-            Candidate { rebuild_cost: RebuildCost::Low, ..candidate(3, 1) },
-            Candidate { rebuild_cost: RebuildCost::High, priority: -1, ..candidate(4, 1) },
-        ];
-        let plan = plan_at(PressureLevel::Warning, Diagnosis::Live, &all).unwrap();
-        let order: Vec<usize> = plan.stages[0].asks.iter().map(|ask| ask.index).collect();
-        assert_eq!(order, [4, 3, 2, 1, 0]);
-    }
-
-    #[test]
-    fn release_takes_pools_and_emergency_takes_everything_whole() {
-        let pool = Candidate { stage: Stage::Release, ..candidate(1, MIB) };
-        let all = [candidate(0, 10 * MIB), pool];
-        let plan = plan_at(PressureLevel::Emergency, Diagnosis::Live, &all).unwrap();
-        let asks: Vec<_> = plan.stages.iter().map(|s| (s.stage, s.asks.clone())).collect();
-        let whole = |index| Ask { index, max_bytes: u64::MAX };
-        assert_eq!(
-            asks,
-            [
-                (Stage::Trim, vec![Ask { index: 0, max_bytes: 5 * MIB }]),
-                (Stage::Release, vec![whole(1)]),
-                (Stage::Emergency, vec![whole(0), whole(1)]),
-            ]
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn a_trim_asks_no_one_for_more_than_the_share_and_nobody_twice(
-            bytes in proptest::collection::vec(0u64..1 << 30, 0..20), live_mib in 70u64..500,
-        ) {
-            let all: Vec<_> =
-                bytes.iter().enumerate().map(|(index, &b)| candidate(index, b)).collect();
-            let plan = Ladder::default().plan(
-                PressureLevel::Warning, Diagnosis::Live, &sample(live_mib), &budget(), &all,
-            );
-            prop_assert_eq!(plan.is_none(), bytes.iter().all(|&b| b == 0));
-            let Some(plan) = plan else { return Ok(()) };
-            let mut seen = std::collections::HashSet::new();
-            for ask in &plan.stages[0].asks {
-                prop_assert!(seen.insert(ask.index));
-                prop_assert!(ask.max_bytes <= bytes[ask.index].div_ceil(2));
-            }
-        }
-    }
-}
+mod tests;

@@ -31,11 +31,15 @@
 #![forbid(unsafe_code)]
 
 mod budget;
+mod builder;
 mod bursar;
 mod cleanup;
 mod clock;
 mod config;
+mod cooldown;
+mod cpu_share;
 mod error;
+mod growth;
 mod ladder;
 mod managed;
 mod monitor;
@@ -44,8 +48,10 @@ mod profile;
 mod purge;
 mod registry;
 mod report;
+mod signal;
 mod source;
 mod stats;
+mod status;
 #[cfg(test)]
 mod testing;
 
@@ -61,16 +67,22 @@ pub use bursar_alloc::{
 };
 
 pub use crate::budget::Budget;
-pub use crate::bursar::{Builder, Bursar};
+pub use crate::builder::Builder;
+pub use crate::bursar::{Bursar, Checkpoint};
 pub use crate::config::Config;
+pub use crate::cooldown::Cooldown;
 pub use crate::error::Error;
 pub use crate::ladder::{Ask, Candidate, Ladder, Plan, PlannedStage, Stage};
 pub use crate::managed::{Cache, CacheBuilder, CacheStats};
-pub use crate::monitor::Cooldown;
 pub use crate::pressure::{Diagnosis, Finding, Pressure, PressureLevel, Sample, diagnose};
 pub use crate::profile::{Policy, Profile, Watermarks};
 pub use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
 pub use crate::registry::{Entry, Registration, Registry};
-pub use crate::report::{CleanupReport, PurgeReport, PurgeStatus, StageReport};
+pub use crate::report::{
+    CleanupReport, CollectReport, Compliance, EmergencyReport, PurgeReport, PurgeStatus,
+    StageReport,
+};
+pub use crate::signal::{PressureSignal, Subscription};
 pub use crate::source::{Cgroup, CgroupUsage, ContainerLimit, Process, SourceError};
 pub use crate::stats::{PurgeableStats, Stats};
+pub use crate::status::Stall;

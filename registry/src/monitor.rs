@@ -1,94 +1,100 @@
 //! [`Monitor`]: reads, judges, plans, cleans up; one step at a time, by a thread or without.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod calls;
+mod last_report;
+mod pages;
+mod relief;
+mod tags;
+
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::cleanup::Cleanup;
 use crate::clock::Clock;
-use crate::ladder::Ladder;
+use crate::cooldown::Cooldown;
+use crate::cpu_share::CpuShare;
+use crate::growth::Growth;
+use crate::ladder::{Candidate, Ladder, Plan};
 use crate::pressure::{
     Diagnosis, Finding, Pressure, PressureLevel, Sample, diagnose, level_reached,
 };
-use crate::registry::Registry;
+use crate::profile::Profile;
+use crate::registry::{Registry, Slot};
 use crate::report::CleanupReport;
 use crate::source::Sources;
+use crate::status::Shared;
+use pages::PageReturn;
+use relief::Relief;
+use tags::TagCooldowns;
 
 /// Above normal, usage is read at least this often: a level is to be left in good time, and what
 /// does not allocate (another process in the container) to be noticed.
 const INTERVAL_UNDER_PRESSURE: Duration = Duration::from_millis(100);
-/// The first wait after a futile cleanup; it doubles up to the profile's cooldown.
-const FIRST_COOLDOWN: Duration = Duration::from_secs(1);
 /// A cleanup that frees less than this part of its target was futile.
 const FUTILE_PART: u64 = 20;
-/// Cleanup reports that are kept.
-const REPORTS_KEPT: usize = 32;
 
-/// What a monitor has found and done, for readers on other threads.
-#[derive(Debug, Default)]
-pub(crate) struct Status {
-    pub(crate) sample: Sample,
-    pub(crate) finding: Option<Finding>,
-    pub(crate) pressure: Pressure,
-    pub(crate) cleanups_total: u64,
-    pub(crate) futile_cleanups_total: u64,
-    pub(crate) freed_bytes_total: u64,
-    pub(crate) collected_bytes_total: u64,
-    /// Why nothing is done although usage is high, if that is so.
-    pub(crate) cooldown: Option<Cooldown>,
-    /// The latest reports, oldest first.
-    pub(crate) reports: VecDeque<CleanupReport>,
-}
-
-/// A wait after a futile cleanup.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub struct Cooldown {
-    /// The level it holds for; a higher one does not wait.
-    pub level: PressureLevel,
-    /// How long it lasts.
-    pub wait: Duration,
-    /// When it ends, on the monitor's clock.
-    pub until: Duration,
-    /// What made it necessary.
-    pub reason: String,
-}
-
-/// A [`Status`] that one monitor writes and anyone reads. Its lock is never held while user code
-/// runs.
-#[derive(Debug, Default)]
-pub(crate) struct Shared(Mutex<Status>);
-
-impl Shared {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Status> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What a monitor is to do.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) budget: Budget,
+    pub(crate) ladder: Ladder,
+    pub(crate) observe_only: bool,
+    pub(crate) last_report_path: Option<PathBuf>,
 }
 
 pub(crate) struct Monitor {
-    budget: Budget,
-    ladder: Ladder,
+    settings: Settings,
     registry: Registry,
     sources: Box<dyn Sources>,
     clock: Arc<dyn Clock>,
     shared: Arc<Shared>,
     pressure: Pressure,
+    growth: Growth,
+    cpu: CpuShare,
     cooldown: Option<Cooldown>,
+    tag_cooldowns: TagCooldowns,
+    relief: Relief,
+    pages: PageReturn,
+}
+
+/// What one look at the process found.
+struct Reading {
+    sample: Sample,
+    finding: Finding,
+    /// What usage has reached now, or is about to: this is acted on, not the level in force. That
+    /// one stays for its dwell after a spike, and must not cost in calm what the spike did.
+    reached: PressureLevel,
 }
 
 impl Monitor {
     pub(crate) fn new(
-        budget: Budget,
-        ladder: Ladder,
+        settings: Settings,
         registry: Registry,
         sources: Box<dyn Sources>,
         clock: Arc<dyn Clock>,
         shared: Arc<Shared>,
     ) -> Self {
-        let (pressure, cooldown) = (Pressure::default(), None);
-        Self { budget, ladder, registry, sources, clock, shared, pressure, cooldown }
+        Self {
+            cpu: CpuShare::new(settings.budget.profile().max_cpu_share),
+            settings,
+            registry,
+            sources,
+            clock,
+            shared,
+            pressure: Pressure::default(),
+            growth: Growth::default(),
+            cooldown: None,
+            tag_cooldowns: TagCooldowns::default(),
+            relief: Relief::default(),
+            pages: PageReturn::default(),
+        }
+    }
+
+    /// Whether the allocator has raised its flag since the last step began.
+    pub(crate) fn take_pending(&mut self) -> bool {
+        self.sources.take_pending()
     }
 
     /// Reads usage and does what is due. Returns how long to wait for the next step, unless the
@@ -96,109 +102,149 @@ impl Monitor {
     pub(crate) fn step(&mut self) -> Duration {
         // Taken before the reading: what is used up from here on raises it anew.
         let _ = self.sources.take_pending();
-        let (sample, finding) = self.read();
-        // What usage has reached now is acted on, not the level in force: that one stays for its
-        // dwell after a spike, and must not cost in calm what the spike did.
-        let level = level_reached(finding.usage, self.budget.profile());
-        if level > PressureLevel::Normal && !self.is_cooling_down(level) {
-            let futile = self.clean_up(level, &sample, finding);
-            let (sample, finding) = self.read();
-            match futile.or_else(|| self.fragmentation(&sample, finding)) {
-                Some(reason) => self.cool_down(level, reason),
-                None => self.cooldown = None,
-            }
-            self.shared.lock().cooldown.clone_from(&self.cooldown);
+        let reading = self.read();
+        if self.is_due(reading.reached) {
+            self.answer(&reading);
         }
+        self.keep_tags_to_their_budgets();
+        self.relieve();
+        self.return_pages();
         self.interval()
     }
 
-    fn read(&mut self) -> (Sample, Finding) {
-        let sample = self.sources.sample(&self.budget);
-        let finding = diagnose(&sample, &self.budget);
-        let profile = self.budget.profile();
-        self.pressure = self.pressure.classify(finding.usage, profile, self.clock.now());
+    fn profile(&self) -> &Profile {
+        self.settings.budget.profile()
+    }
+
+    fn read(&mut self) -> Reading {
+        let sample = self.sources.sample(&self.settings.budget);
+        let finding = diagnose(&sample, &self.settings.budget);
+        let now = self.clock.now();
+        let profile = self.settings.budget.profile();
+        self.growth.note(finding.usage, now);
+        let reached = level_reached(finding.usage, profile);
+        let reached = self.growth.escalate(reached, finding.usage, profile);
+        let before = self.pressure.level;
+        self.pressure = self.pressure.classify_reached(finding.usage, reached, profile, now);
         if self.pressure.level == PressureLevel::Normal {
             self.cooldown = None;
         }
-        let mut status = self.shared.lock();
-        status.sample = sample;
-        status.finding = Some(finding);
-        status.pressure = self.pressure;
-        status.cooldown.clone_from(&self.cooldown);
-        (sample, finding)
+        {
+            let mut status = self.shared.lock();
+            status.sample = sample;
+            status.finding = Some(finding);
+            status.pressure = self.pressure;
+            status.cooldown.clone_from(&self.cooldown);
+        }
+        self.shared.signal().set(self.pressure.level);
+        if self.pressure.level == PressureLevel::Emergency && before < PressureLevel::Emergency {
+            self.write_last_report();
+        }
+        Reading { sample, finding, reached }
     }
 
-    fn is_cooling_down(&self, level: PressureLevel) -> bool {
-        self.cooldown
-            .as_ref()
-            .is_some_and(|cooldown| level <= cooldown.level && self.clock.now() < cooldown.until)
+    /// Whether a cleanup at `level` may run now.
+    fn is_due(&mut self, level: PressureLevel) -> bool {
+        let now = self.clock.now();
+        let is_waiting = self.cooldown.as_ref().is_some_and(|wait| wait.holds(level, now));
+        if level == PressureLevel::Normal || is_waiting {
+            return false;
+        }
+        let allowed = self.cpu.allows(now) || level == PressureLevel::Emergency;
+        if !allowed {
+            self.shared.lock().deferred_cleanups_total += 1;
+        }
+        allowed
+    }
+
+    /// Cleans up, and looks at what came of it.
+    fn answer(&mut self, reading: &Reading) {
+        let level = reading.reached;
+        let futile = self.clean_up(level, reading);
+        let after = self.read();
+        self.growth.rebase(after.finding.usage, self.clock.now());
+        self.cooldown = match futile.or_else(|| self.fragmentation(&after)) {
+            Some(reason) => Some(self.cool_down(self.cooldown.as_ref(), level, reason)),
+            None => None,
+        };
+        self.shared.lock().cooldown.clone_from(&self.cooldown);
     }
 
     /// Plans and runs a cleanup. Answers why it was futile, if it was.
-    fn clean_up(
-        &mut self,
-        level: PressureLevel,
-        sample: &Sample,
-        finding: Finding,
-    ) -> Option<String> {
+    fn clean_up(&mut self, level: PressureLevel, reading: &Reading) -> Option<String> {
+        let now = self.clock.now();
         let slots = self.registry.slots();
-        let candidates: Vec<_> =
-            slots.iter().enumerate().map(|(index, slot)| slot.candidate(index)).collect();
-        let plan = self.ladder.plan(level, finding.diagnosis, sample, &self.budget, &candidates);
+        let awake =
+            |slot: &Slot| level == PressureLevel::Emergency || !slot.is_cooling_down(level, now);
+        let candidates = candidates(&slots, awake);
+        let Settings { budget, ladder, .. } = &self.settings;
+        let diagnosis = reading.finding.diagnosis;
+        let plan = ladder.plan(level, diagnosis, &reading.sample, budget, &candidates);
         let Some(plan) = plan else {
             return Some("nothing that is registered has anything to free".to_owned());
         };
-        let (sources, clock) = (&mut *self.sources, &*self.clock);
-        let report = Cleanup { plan: &plan, slots: &slots, sources, clock }.run();
-        let futile = futility(&report, &self.budget);
-        self.publish(report);
+        let report = self.carry_out(&plan, &slots);
+        let futile = futility(&report, &self.settings.budget);
+        self.shared.lock().publish(report);
         futile
+    }
+
+    fn carry_out(&mut self, plan: &Plan, slots: &[Arc<Slot>]) -> CleanupReport {
+        let cleanup = Cleanup {
+            plan,
+            slots,
+            sources: &mut *self.sources,
+            clock: &*self.clock,
+            profile: self.settings.budget.profile(),
+            shared: &self.shared,
+            observe_only: self.settings.observe_only,
+        };
+        let report = cleanup.run();
+        self.cpu.spend(report.elapsed);
+        report
     }
 
     /// Pages that stay in use for few live blocks are no reason to trim on and on: the blocks
     /// may lie anywhere, and new ones fill the gaps.
-    fn fragmentation(&self, sample: &Sample, finding: Finding) -> Option<String> {
-        let warning = self.budget.profile().watermarks.warning;
+    fn fragmentation(&self, reading: &Reading) -> Option<String> {
+        let warning = self.profile().watermarks.warning;
+        let Reading { sample, finding, .. } = reading;
         let is_fragmented = finding.diagnosis == Diagnosis::Live
             && finding.usage >= warning
-            && self.budget.usage(sample.live_bytes) < warning;
-        let (live, footprint) = (sample.live_bytes, sample.footprint_bytes());
-        is_fragmented.then(|| format!("fragmentation: {live} live bytes keep {footprint} in pages"))
+            && self.settings.budget.usage(sample.held_bytes()) < warning;
+        let (held, footprint) = (sample.held_bytes(), sample.footprint_bytes());
+        is_fragmented.then(|| format!("fragmentation: {held} held bytes keep {footprint} in pages"))
     }
 
-    fn cool_down(&mut self, level: PressureLevel, reason: String) {
-        let wait = match &self.cooldown {
-            Some(last) if level <= last.level => last.wait * 2,
-            _ => FIRST_COOLDOWN,
-        };
-        let wait = wait.min(self.budget.profile().cooldown);
-        let until = self.clock.now() + wait;
-        self.cooldown = Some(Cooldown { level, wait, until, reason });
+    fn cool_down(&self, last: Option<&Cooldown>, level: PressureLevel, reason: String) -> Cooldown {
         self.shared.lock().futile_cleanups_total += 1;
-    }
-
-    fn publish(&mut self, report: CleanupReport) {
-        let mut status = self.shared.lock();
-        status.cleanups_total += 1;
-        status.freed_bytes_total += report.freed_bytes;
-        status.collected_bytes_total += report.collected_bytes.unwrap_or(0);
-        if status.reports.len() == REPORTS_KEPT {
-            status.reports.pop_front();
-        }
-        status.reports.push_back(report);
+        Cooldown::after(last, level, self.clock.now(), self.profile().cooldown, reason)
     }
 
     fn interval(&self) -> Duration {
-        let interval = self.budget.profile().interval;
-        match self.pressure.level {
-            PressureLevel::Normal => interval,
-            _ => interval.min(INTERVAL_UNDER_PRESSURE),
-        }
+        let longest = match self.pressure.level {
+            PressureLevel::Normal => self.profile().interval,
+            _ => self.profile().interval.min(INTERVAL_UNDER_PRESSURE),
+        };
+        let now = self.clock.now();
+        [self.relief.wait(now), self.pages.wait()]
+            .into_iter()
+            .flatten()
+            .fold(longest, Duration::min)
     }
+}
+
+/// Those of `slots` that may be asked.
+fn candidates(slots: &[Arc<Slot>], may_ask: impl Fn(&Slot) -> bool) -> Vec<Candidate> {
+    let asked = slots.iter().enumerate().filter(|(_, slot)| may_ask(slot));
+    asked.map(|(index, slot)| slot.candidate(index)).collect()
 }
 
 /// Why a cleanup was not worth its while, if it was not.
 fn futility(report: &CleanupReport, budget: &Budget) -> Option<String> {
+    if report.observed_only {
+        return Some("nothing is purged in observe-only mode".to_owned());
+    }
     let collected = report.collected_bytes.unwrap_or(0);
     if report.target_bytes == 0 {
         let worthwhile = budget.soft_limit_bytes() / 64;

@@ -97,6 +97,12 @@ impl Sample {
         self.heap_bytes().saturating_add(self.charged_bytes)
     }
 
+    /// What is in use: live bytes, and what is charged outside the heap.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        self.live_bytes.saturating_add(self.charged_bytes)
+    }
+
     /// The heap's part of the footprint.
     pub(crate) fn heap_bytes(&self) -> u64 {
         self.active_bytes.unwrap_or(0).max(self.live_bytes)
@@ -154,6 +160,17 @@ pub fn diagnose(sample: &Sample, budget: &Budget) -> Finding {
     Finding { usage: by_container, diagnosis }
 }
 
+/// A tag that holds more than a budget of its own allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TagExcess {
+    pub(crate) tag: String,
+    /// What it and its parts hold: live and charged.
+    pub(crate) held_bytes: u64,
+    pub(crate) budget_bytes: u64,
+    /// The names of its parts, itself included: what is registered under one of them is asked.
+    pub(crate) family: Vec<String>,
+}
+
 /// The level in force, and since when.
 ///
 /// # Examples
@@ -182,11 +199,22 @@ impl Pressure {
     /// the hysteresis, and after the dwell.
     #[must_use]
     pub fn classify(self, usage: f64, profile: &Profile, now: Duration) -> Self {
-        let reached = level_reached(usage, profile);
+        self.classify_reached(usage, level_reached(usage, profile), profile, now)
+    }
+
+    /// As [`classify`](Self::classify), where the level `reached` is that of the usage or above.
+    pub(crate) fn classify_reached(
+        self,
+        usage: f64,
+        reached: PressureLevel,
+        profile: &Profile,
+        now: Duration,
+    ) -> Self {
         if reached > self.level {
             return Self { level: reached, since: now };
         }
         let kept = highest(profile, |watermark| usage >= watermark - profile.hysteresis);
+        let kept = kept.max(reached);
         if kept < self.level && now.saturating_sub(self.since) >= profile.dwell {
             return Self { level: kept, since: now };
         }

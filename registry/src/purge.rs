@@ -9,13 +9,14 @@ use crate::pressure::PressureLevel;
 ///
 /// # Contract
 ///
-/// - [`purge`](Self::purge) is called by the monitor's thread, never by one that is allocating;
-///   [`purgeable_bytes`](Self::purgeable_bytes) also by whoever reads statistics. Both are called
-///   with no lock of Bursar's held, and may allocate, register and unregister.
+/// - [`purge`](Self::purge) is called by the monitor's thread or by who asks for a cleanup
+///   directly, never from inside an allocation; [`purgeable_bytes`](Self::purgeable_bytes) also by
+///   whoever reads statistics. None of them may wait for another cleanup; they may allocate,
+///   register and unregister.
 /// - [`purge`](Self::purge) frees within the call, on the calling thread: what it freed is
 ///   measured there. It tries locks rather than waiting for them, and says
 ///   [`PurgeOutcome::Busy`] if it could not have one.
-/// - Once the [`Registration`](crate::Registration) is dropped, neither is called again.
+/// - Once the [`Registration`](crate::Registration) is dropped, nothing is called again.
 /// - A panic is contained, counted and reported; the purgeable is called again another time.
 ///
 /// # Examples
@@ -47,6 +48,10 @@ pub trait Purgeable: Send + Sync {
 
     /// Frees about `request.target_bytes`, the least valuable first.
     fn purge(&self, request: &PurgeRequest) -> PurgeOutcome;
+
+    /// The pressure has passed: usage has been normal for the profile's calm. What shrank its own
+    /// bounds when it was purged may widen them again, by and by.
+    fn pressure_passed(&self) {}
 }
 
 /// What is asked of a [`Purgeable`].
@@ -57,7 +62,8 @@ pub struct PurgeRequest {
     pub target_bytes: u64,
     /// The level in force.
     pub level: PressureLevel,
-    /// When the answer is due; `None` for no hurry.
+    /// When the answer is due; `None` for no hurry. What is not freed by then is not waited for
+    /// by anyone but the cleanup; better to free less.
     pub deadline: Option<Instant>,
 }
 
@@ -100,6 +106,10 @@ impl<P: Purgeable + ?Sized> Purgeable for Arc<P> {
     fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
         (**self).purge(request)
     }
+
+    fn pressure_passed(&self) {
+        (**self).pressure_passed();
+    }
 }
 
 /// Something that is gone has nothing to free.
@@ -110,5 +120,11 @@ impl<P: Purgeable> Purgeable for Weak<P> {
 
     fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
         self.upgrade().map_or(PurgeOutcome::Empty, |purgeable| purgeable.purge(request))
+    }
+
+    fn pressure_passed(&self) {
+        if let Some(purgeable) = self.upgrade() {
+            purgeable.pressure_passed();
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! [`Stats`]: one reading of everything, for people, JSON and metrics.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,12 +9,13 @@ use bursar_alloc::TagUsage;
 use bytesize::ByteSize;
 
 use crate::budget::Budget;
+use crate::cooldown::Cooldown;
 use crate::ladder::Stage;
-use crate::monitor::{Cooldown, Shared, Status};
 use crate::pressure::{Diagnosis, PressureLevel, Sample};
 use crate::registry::{Registry, Slot};
 use crate::report::CleanupReport;
 use crate::source::ContainerLimit;
+use crate::status::{Shared, Stall, Status};
 
 /// Everything there is to know at one moment. All sizes are in bytes.
 ///
@@ -72,12 +74,18 @@ pub struct Stats {
     pub cleanups_total: u64,
     /// Cleanups that freed next to nothing, or for which there was nothing to ask.
     pub futile_cleanups_total: u64,
-    /// Live bytes that callbacks freed, as measured.
+    /// Cleanups put off since those before had had their share of a core.
+    pub deferred_cleanups_total: u64,
+    /// Bytes that callbacks freed, heap and charged, as measured.
     pub freed_bytes_total: u64,
     /// Bytes of freed pages given back to the system, where the allocator knows.
     pub collected_bytes_total: u64,
     /// Why nothing is done although usage is high, if that is so.
     pub cooldown: Option<Cooldown>,
+    /// A callback that does not return.
+    pub stall: Option<Stall>,
+    /// Why the last report could not be written, if that is so.
+    pub last_report_error: Option<String>,
     /// The latest cleanup.
     pub last_cleanup: Option<CleanupReport>,
     /// Since Bursar was started.
@@ -107,6 +115,8 @@ pub struct PurgeableStats {
     pub claimed_bytes_total: u64,
     /// Bytes it freed, as measured.
     pub freed_bytes_total: u64,
+    /// Why it is passed over for a while, if it is.
+    pub cooldown: Option<Cooldown>,
 }
 
 impl Stats {
@@ -144,9 +154,12 @@ impl Stats {
             purgeables,
             cleanups_total: status.cleanups_total,
             futile_cleanups_total: status.futile_cleanups_total,
+            deferred_cleanups_total: status.deferred_cleanups_total,
             freed_bytes_total: status.freed_bytes_total,
             collected_bytes_total: status.collected_bytes_total,
             cooldown: status.cooldown.clone(),
+            stall: status.stall(now, budget.profile().stall_after),
+            last_report_error: status.last_report_error.clone(),
             last_cleanup: status.reports.back().cloned(),
             uptime: now,
         }
@@ -158,7 +171,7 @@ impl PurgeableStats {
         let totals = slot.totals();
         Self {
             name: slot.name().to_owned(),
-            tag: slot.tag().map(|tag| tag.name().to_owned()),
+            tag: slot.tag_name().map(Cow::into_owned),
             stage: slot.stage(),
             purgeable_bytes: slot.purgeable_bytes(),
             purges_total: totals.purges.load(Ordering::Relaxed),
@@ -166,6 +179,7 @@ impl PurgeableStats {
             panics_total: totals.panics.load(Ordering::Relaxed),
             claimed_bytes_total: totals.claimed_bytes.load(Ordering::Relaxed),
             freed_bytes_total: totals.freed_bytes.load(Ordering::Relaxed),
+            cooldown: slot.cooldown(),
         }
     }
 }
@@ -255,6 +269,9 @@ impl Stats {
         )?;
         if let Some(cooldown) = &self.cooldown {
             write!(f, "\nwaiting {:?} since {}", cooldown.wait, cooldown.reason)?;
+        }
+        if let Some(stall) = &self.stall {
+            write!(f, "\n{} has not returned for {:.1?}", stall.name, stall.running_for)?;
         }
         match &self.last_cleanup {
             Some(report) => write!(f, "\nlast {report}"),

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bursar_alloc::{Collect, Collected, Tag};
+use bursar_alloc::{Collect, Collected, TagHandle};
 
 use crate::budget::Budget;
 use crate::clock::Clock;
-use crate::pressure::Sample;
+use crate::pressure::{Sample, TagExcess};
 use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable};
 use crate::registry::Entry;
 use crate::source::Sources;
@@ -44,8 +44,17 @@ struct FakeMemory {
     gap_bytes: AtomicU64,
     freed_bytes: AtomicU64,
     collections: Mutex<Vec<Collect>>,
+    /// Parts that were collected by themselves.
+    collected_parts: Mutex<Vec<usize>>,
+    /// How long each of them takes.
+    part_takes: Mutex<Option<(Arc<FakeClock>, Duration)>>,
+    charged_bytes: AtomicU64,
+    tags_over: Mutex<Vec<TagExcess>>,
     pending: AtomicBool,
 }
+
+/// Parts that the made-up allocator has.
+pub(crate) const PARTS: usize = 3;
 
 /// The made-up container's limit.
 pub(crate) const LIMIT_BYTES: u64 = 120 * MIB;
@@ -71,6 +80,22 @@ impl FakeProcess {
         self.0.live_bytes.load(Ordering::Relaxed) / MIB
     }
 
+    pub(crate) fn set_charged_mib(&self, mib: u64) {
+        self.0.charged_bytes.store(mib * MIB, Ordering::Relaxed);
+    }
+
+    pub(crate) fn take_for_each_part(&self, clock: &Arc<FakeClock>, time: Duration) {
+        *self.0.part_takes.lock().unwrap() = Some((Arc::clone(clock), time));
+    }
+
+    pub(crate) fn put_over_budget(&self, excess: TagExcess) {
+        self.0.tags_over.lock().unwrap().push(excess);
+    }
+
+    pub(crate) fn collected_parts(&self) -> Vec<usize> {
+        self.0.collected_parts.lock().unwrap().clone()
+    }
+
     pub(crate) fn collections(&self) -> Vec<Collect> {
         self.0.collections.lock().unwrap().clone()
     }
@@ -91,7 +116,7 @@ impl Sources for FakeProcess {
     }
 
     fn sample(&mut self, _: &Budget) -> Sample {
-        let live_bytes = self.live_bytes();
+        let live_bytes = self.0.live_bytes.load(Ordering::Relaxed);
         let dirty_bytes = self.0.dirty_bytes.load(Ordering::Relaxed);
         let gap_bytes = self.0.gap_bytes.load(Ordering::Relaxed);
         let outside_bytes = self.0.outside_bytes.load(Ordering::Relaxed);
@@ -105,8 +130,21 @@ impl Sources for FakeProcess {
         }
     }
 
-    fn live_bytes(&mut self) -> u64 {
-        self.0.live_bytes.load(Ordering::Relaxed)
+    fn held_bytes(&mut self) -> u64 {
+        self.0.live_bytes.load(Ordering::Relaxed) + self.charged_bytes(None)
+    }
+
+    fn held_bytes_of(&mut self, tag: &str) -> u64 {
+        let over = self.0.tags_over.lock().unwrap();
+        let held = over.iter().find(|excess| excess.tag == tag).map_or(0, |e| e.held_bytes);
+        held.saturating_sub(self.0.freed_bytes.load(Ordering::Relaxed))
+    }
+
+    fn tags_over_budget(&mut self) -> Vec<TagExcess> {
+        let freed_bytes = self.0.freed_bytes.load(Ordering::Relaxed);
+        let mut over = self.0.tags_over.lock().unwrap().clone();
+        over.retain(|excess| excess.held_bytes.saturating_sub(freed_bytes) > excess.budget_bytes);
+        over
     }
 
     fn dirty_bytes(&mut self) -> Option<u64> {
@@ -121,8 +159,23 @@ impl Sources for FakeProcess {
         Collected::Done
     }
 
-    fn net_freed_by_this_thread(&mut self, _: Option<&'static Tag>) -> Option<i64> {
+    fn collect_part(&mut self, _: Collect, part: usize) -> Option<Collected> {
+        if part >= PARTS {
+            return None;
+        }
+        self.0.collected_parts.lock().unwrap().push(part);
+        if let Some((clock, time)) = &*self.0.part_takes.lock().unwrap() {
+            clock.advance(*time);
+        }
+        Some(Collected::Done)
+    }
+
+    fn net_freed_by_this_thread(&mut self, _: Option<&TagHandle>) -> Option<i64> {
         Some(self.0.freed_bytes.load(Ordering::Relaxed) as i64)
+    }
+
+    fn charged_bytes(&mut self, _: Option<&TagHandle>) -> u64 {
+        self.0.charged_bytes.load(Ordering::Relaxed)
     }
 }
 

@@ -3,6 +3,7 @@
 use bursar_alloc::Collect;
 
 use super::*;
+use crate::pressure::{Diagnosis, PressureLevel};
 use crate::registry::{Entry, Registration, Registry};
 use crate::testing::{FakeCache, FakeClock, FakeProcess, MIB};
 
@@ -33,8 +34,20 @@ impl Setting {
 
     fn run(&mut self, plan: &Plan) -> CleanupReport {
         let slots = self.registry.slots();
-        let (sources, clock) = (&mut self.process, &self.clock);
-        Cleanup { plan, slots: &slots, sources, clock }.run()
+        self.run_on(plan, &slots, false)
+    }
+
+    fn run_on(&mut self, plan: &Plan, slots: &[Arc<Slot>], observe_only: bool) -> CleanupReport {
+        let cleanup = Cleanup {
+            plan,
+            slots,
+            sources: &mut self.process,
+            clock: &self.clock,
+            profile: &Profile::default(),
+            shared: &Shared::default(),
+            observe_only,
+        };
+        cleanup.run()
     }
 }
 
@@ -47,7 +60,9 @@ fn trim(level: PressureLevel, target_mib: u64, max_mib: &[u64]) -> Plan {
     Plan {
         level,
         diagnosis: Diagnosis::Live,
+        tag: None,
         target_bytes: target_mib * MIB,
+        purges_pages: level > PressureLevel::Warning,
         stages: vec![PlannedStage { stage: Stage::Trim, asks }],
     }
 }
@@ -62,7 +77,7 @@ fn it_stops_at_the_target_to_the_byte_and_asks_nobody_after() {
     assert_eq!(first.asked_bytes(), [10 * MIB]);
     assert!(second.asked_bytes().is_empty());
     assert_eq!(report.freed_bytes, 10 * MIB);
-    assert_eq!((report.live_bytes_before, report.live_bytes_after), (80 * MIB, 70 * MIB));
+    assert_eq!((report.held_bytes_before, report.held_bytes_after), (80 * MIB, 70 * MIB));
 }
 
 #[test]
@@ -102,7 +117,7 @@ fn a_later_stage_runs_only_if_the_target_was_not_reached() {
 }
 
 #[test]
-fn a_warning_lets_pages_decay_and_a_critical_level_purges_them() {
+fn a_stage_ends_with_the_pages_that_are_due_or_with_all_as_the_plan_says() {
     for (level, how) in
         [(PressureLevel::Warning, Collect::Decay), (PressureLevel::Critical, Collect::Purge)]
     {
@@ -142,8 +157,76 @@ fn one_that_was_unregistered_meanwhile_is_passed_over() {
     let slots = setting.registry.slots();
     setting.registrations.clear();
     let plan = trim(PressureLevel::Warning, 10, &[10]);
-    let (sources, clock) = (&mut setting.process, &setting.clock);
-    let report = Cleanup { plan: &plan, slots: &slots, sources, clock }.run();
+    let report = setting.run_on(&plan, &slots, false);
     assert!(report.stages[0].purges.is_empty());
     assert!(gone.asked_bytes().is_empty());
+}
+
+#[test]
+fn in_observe_only_mode_it_says_whom_it_would_ask_and_asks_nobody() {
+    let mut setting = Setting::with_live_mib(80);
+    let cache = setting.cache("cache", 30);
+    let slots = setting.registry.slots();
+    let report = setting.run_on(&trim(PressureLevel::Critical, 10, &[10]), &slots, true);
+    assert!(cache.asked_bytes().is_empty());
+    assert!(setting.process.collections().is_empty());
+    let purge = &report.stages[0].purges[0];
+    assert_eq!((purge.status, purge.asked_bytes), (PurgeStatus::Observed, 10 * MIB));
+    assert!(report.observed_only && report.freed_bytes == 0);
+    assert!(report.to_string().contains("cache would be asked for 10.0 MiB"), "{report}");
+}
+
+#[test]
+fn bytes_that_a_callback_gives_up_outside_the_heap_count_as_freed() {
+    struct Mapping(FakeProcess);
+    impl crate::purge::Purgeable for Mapping {
+        fn purgeable_bytes(&self) -> u64 {
+            8 * MIB
+        }
+        fn purge(&self, _: &PurgeRequest) -> PurgeOutcome {
+            self.0.set_charged_mib(12);
+            PurgeOutcome::Freed(8 * MIB)
+        }
+    }
+    let mut setting = Setting::with_live_mib(60);
+    setting.process.set_charged_mib(20);
+    setting.register(Entry::new("mapping", Arc::new(Mapping(setting.process.clone()))));
+    let second = setting.cache("second", 30);
+    let report = setting.run(&trim(PressureLevel::Warning, 8, &[8, 8]));
+    assert_eq!(report.freed_bytes, 8 * MIB);
+    assert_eq!((report.held_bytes_before, report.held_bytes_after), (80 * MIB, 72 * MIB));
+    assert!(second.asked_bytes().is_empty());
+}
+
+#[test]
+fn a_callback_is_told_when_its_answer_is_due() {
+    let mut setting = Setting::with_live_mib(80);
+    let cache = setting.cache("cache", 30);
+    setting.run(&trim(PressureLevel::Warning, 10, &[10]));
+    assert!(cache.requests.lock().unwrap()[0].deadline.is_some());
+}
+
+#[test]
+fn one_that_freed_nothing_is_passed_over_for_a_while_and_one_that_was_busy_is_not() {
+    struct Busy;
+    impl crate::purge::Purgeable for Busy {
+        fn purgeable_bytes(&self) -> u64 {
+            MIB
+        }
+        fn purge(&self, _: &PurgeRequest) -> PurgeOutcome {
+            PurgeOutcome::Busy
+        }
+    }
+    let mut setting = Setting::with_live_mib(80);
+    setting.register(Entry::new("busy", Arc::new(Busy)));
+    let liar = setting.cache("liar", 30);
+    liar.lies.store(true, std::sync::atomic::Ordering::Relaxed);
+    setting.run(&trim(PressureLevel::Warning, 10, &[MIB, 10]));
+    let slots = setting.registry.slots();
+    let [busy, liar] = [&slots[0], &slots[1]];
+    assert_eq!(busy.cooldown(), None);
+    let cooldown = liar.cooldown().unwrap();
+    assert!(cooldown.reason.contains("freed none"), "{}", cooldown.reason);
+    assert!(liar.is_cooling_down(PressureLevel::Warning, setting.clock.now()));
+    assert!(!liar.is_cooling_down(PressureLevel::Critical, setting.clock.now()));
 }

@@ -1,11 +1,17 @@
 //! Steps on a made-up process and a clock that is set.
 
+mod asked;
+mod caps;
+mod quiet;
+mod tags;
+
 use std::sync::atomic::Ordering;
 
 use bursar_alloc::Collect;
 
 use super::*;
 use crate::registry::Registration;
+use crate::status::REPORTS_KEPT;
 use crate::testing::{FakeCache, FakeClock, FakeProcess, MIB};
 
 struct Setting {
@@ -18,13 +24,23 @@ struct Setting {
 
 /// A budget of 100 MiB in a container of 120.
 fn setting() -> Setting {
+    setting_with(|_| ())
+}
+
+fn setting_with(change: impl FnOnce(&mut Settings)) -> Setting {
     let process = FakeProcess::default();
     let registry = Registry::default();
     let clock = Arc::new(FakeClock::default());
     let shared = Arc::new(Shared::default());
+    let mut settings = Settings {
+        budget: Budget::new(100 * MIB).unwrap(),
+        ladder: Ladder::default(),
+        observe_only: false,
+        last_report_path: None,
+    };
+    change(&mut settings);
     let monitor = Monitor::new(
-        Budget::new(100 * MIB).unwrap(),
-        Ladder::default(),
+        settings,
         registry.clone(),
         Box::new(process.clone()),
         Arc::clone(&clock) as Arc<dyn Clock>,

@@ -2,6 +2,10 @@
 
 use std::sync::mpsc;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use super::slot::Panicked;
 use super::*;
 use crate::purge::{PurgeOutcome, PurgeRequest};
 

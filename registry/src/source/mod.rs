@@ -27,4 +27,4 @@ mod fixture;
 pub use cgroup::{Cgroup, CgroupUsage, ContainerLimit};
 pub use error::SourceError;
 pub use process::Process;
-pub(crate) use sampler::{Sampler, Sources};
+pub(crate) use sampler::{Sampler, Sources, footprint_bytes};

@@ -1,11 +1,11 @@
 //! Everything that a monitor reads and does outside of itself, behind one trait, so that tests
 //! can put a made-up process in its place.
 
-use bursar_alloc::{Collect, Collected, Tag, Watch};
+use bursar_alloc::{Collect, Collected, TagHandle, TagUsage, Watch};
 
 use super::{Cgroup, Process};
 use crate::budget::Budget;
-use crate::pressure::Sample;
+use crate::pressure::{Sample, TagExcess};
 
 /// What a monitor sees of the process, and how it has pages given back.
 pub(crate) trait Sources: Send {
@@ -15,8 +15,14 @@ pub(crate) trait Sources: Send {
     /// Reads everything, and gives the allocator its new headroom.
     fn sample(&mut self, budget: &Budget) -> Sample;
 
-    /// Reads the live bytes alone.
-    fn live_bytes(&mut self) -> u64;
+    /// Reads the live and charged bytes alone.
+    fn held_bytes(&mut self) -> u64;
+
+    /// Reads what a tag and its parts hold, live and charged.
+    fn held_bytes_of(&mut self, tag: &str) -> u64;
+
+    /// The tags that are over budgets of their own.
+    fn tags_over_budget(&mut self) -> Vec<TagExcess>;
 
     /// Reads the allocator's dirty bytes alone.
     fn dirty_bytes(&mut self) -> Option<u64>;
@@ -24,9 +30,15 @@ pub(crate) trait Sources: Send {
     /// Has the allocator give free pages back.
     fn collect(&mut self, how: Collect) -> Collected;
 
+    /// As `collect`, for one part of the allocator; `None` past the last.
+    fn collect_part(&mut self, how: Collect, part: usize) -> Option<Collected>;
+
     /// Bytes that the calling thread has freed so far less those it has allocated, under `tag`
     /// or under any. Only differences mean anything.
-    fn net_freed_by_this_thread(&mut self, tag: Option<&'static Tag>) -> Option<i64>;
+    fn net_freed_by_this_thread(&mut self, tag: Option<&TagHandle>) -> Option<i64>;
+
+    /// Bytes charged outside the heap, under `tag` or under any.
+    fn charged_bytes(&mut self, tag: Option<&TagHandle>) -> u64;
 }
 
 /// The process that this is.
@@ -56,11 +68,7 @@ impl Sources for Sampler {
     fn sample(&mut self, budget: &Budget) -> Sample {
         let mut sample = Sample { limit_bytes: self.limit_bytes, ..Sample::default() };
         self.watch.scan(|live_bytes| {
-            let backend = bursar_alloc::backend_stats();
-            sample.live_bytes = live_bytes;
-            sample.charged_bytes = bursar_alloc::charged_bytes();
-            sample.active_bytes = backend.active_bytes;
-            sample.dirty_bytes = backend.dirty_bytes;
+            read_heap(&mut sample, live_bytes);
             room_for_live(&sample, budget)
         });
         sample.resident_bytes = self.process.as_ref().and_then(|p| p.resident_bytes().ok());
@@ -69,8 +77,22 @@ impl Sources for Sampler {
         sample
     }
 
-    fn live_bytes(&mut self) -> u64 {
-        bursar_alloc::live_bytes()
+    fn held_bytes(&mut self) -> u64 {
+        bursar_alloc::live_bytes().saturating_add(bursar_alloc::charged_bytes())
+    }
+
+    fn held_bytes_of(&mut self, tag: &str) -> u64 {
+        let usage = bursar_alloc::usage();
+        usage.tags.iter().find(|usage| usage.name == tag).map_or(0, TagUsage::subtree_bytes)
+    }
+
+    fn tags_over_budget(&mut self) -> Vec<TagExcess> {
+        let over = bursar_alloc::tags_over_budget();
+        if over.is_empty() {
+            return Vec::new();
+        }
+        let tags = bursar_alloc::usage().tags;
+        over.iter().map(|tag| excess(tag, &tags)).collect()
     }
 
     fn dirty_bytes(&mut self) -> Option<u64> {
@@ -81,12 +103,59 @@ impl Sources for Sampler {
         bursar_alloc::collect(how)
     }
 
-    fn net_freed_by_this_thread(&mut self, tag: Option<&'static Tag>) -> Option<i64> {
+    fn collect_part(&mut self, how: Collect, part: usize) -> Option<Collected> {
+        bursar_alloc::collect_part(how, part)
+    }
+
+    fn net_freed_by_this_thread(&mut self, tag: Option<&TagHandle>) -> Option<i64> {
         let usage = match tag {
             Some(tag) => bursar_alloc::thread_usage(tag),
             None => bursar_alloc::thread_usage_total(),
         };
         usage.map(|usage| usage.freed_bytes.wrapping_sub(usage.allocated_bytes) as i64)
+    }
+
+    fn charged_bytes(&mut self, tag: Option<&TagHandle>) -> u64 {
+        match tag {
+            Some(tag) => bursar_alloc::tag_usage(tag).charged_bytes,
+            None => bursar_alloc::charged_bytes(),
+        }
+    }
+}
+
+fn read_heap(sample: &mut Sample, live_bytes: u64) {
+    let backend = bursar_alloc::backend_stats();
+    sample.live_bytes = live_bytes;
+    sample.charged_bytes = bursar_alloc::charged_bytes();
+    sample.active_bytes = backend.active_bytes;
+    sample.dirty_bytes = backend.dirty_bytes;
+}
+
+/// The footprint now, apart from any monitor.
+pub(crate) fn footprint_bytes() -> u64 {
+    let mut sample = Sample::default();
+    read_heap(&mut sample, bursar_alloc::live_bytes());
+    sample.footprint_bytes()
+}
+
+/// A tag over its budget, with the names of its parts: all whose parents lead to it.
+fn excess(over: &TagUsage, tags: &[TagUsage]) -> TagExcess {
+    let mut family = vec![over.name.to_string()];
+    let mut next = 0;
+    while let Some(parent) = family.get(next).cloned() {
+        let is_new_part = |tag: &&TagUsage| {
+            tag.parent.as_deref() == Some(&*parent) && family.iter().all(|own| *own != tag.name)
+        };
+        let parts: Vec<_> =
+            tags.iter().filter(is_new_part).map(|tag| tag.name.to_string()).collect();
+        family.extend(parts);
+        next += 1;
+    }
+    TagExcess {
+        tag: over.name.to_string(),
+        held_bytes: over.subtree_bytes(),
+        budget_bytes: over.budget_bytes.unwrap_or(u64::MAX),
+        family,
     }
 }
 

@@ -1,0 +1,258 @@
+//! [`Builder`]: from settings to a running [`Bursar`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bursar_alloc::{TagHandle, Watch};
+
+use crate::budget::Budget;
+use crate::bursar::{Bursar, MonitorThread, Turn};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::error::Error;
+use crate::ladder::Ladder;
+use crate::monitor::{Monitor, Settings};
+use crate::profile::Profile;
+use crate::registry::Registry;
+use crate::source::{Cgroup, ContainerLimit, Sampler, SourceError};
+use crate::status::Shared;
+
+/// Settings of a [`Bursar`] to be.
+#[derive(Debug)]
+#[must_use = "nothing runs before `start`"]
+pub struct Builder {
+    config: Config,
+    /// The first thing that was wrong with what was given.
+    refused: Option<Error>,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self { config: Config::default(), refused: None }
+    }
+
+    /// How much memory the process may use: a [`Budget`], a number of bytes, or a string such as
+    /// `"400MiB"`. What is wrong with it, [`start`](Self::start) says. A budget's own profile
+    /// comes with it.
+    ///
+    /// Without one, the budget is the container's limit less a reserve for what is outside the
+    /// heap: a tenth, and at least 8 MiB.
+    pub fn budget<B>(mut self, budget: B) -> Self
+    where
+        B: TryInto<Budget>,
+        B::Error: Into<Error>,
+    {
+        match budget.try_into() {
+            Ok(budget) => {
+                self.config.soft_limit_bytes = Some(budget.soft_limit_bytes());
+                if *budget.profile() != Profile::default() {
+                    self.config.profile = budget.profile().clone();
+                }
+            }
+            Err(error) => {
+                self.refused.get_or_insert(error.into());
+            }
+        }
+        self
+    }
+
+    /// When to act, and how far to go.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.config.profile = profile;
+        self
+    }
+
+    /// Which stages run at which level.
+    pub fn ladder(mut self, ladder: Ladder) -> Self {
+        self.config.ladder = ladder;
+        self
+    }
+
+    /// Measure, judge and report, and purge nothing: the reports say what would have been done.
+    pub fn observe_only(mut self, observe_only: bool) -> Self {
+        self.config.observe_only = observe_only;
+        self
+    }
+
+    /// Start no thread: for functions that are frozen between their invocations. What is due is
+    /// done by [`Bursar::checkpoint`].
+    pub fn threadless(mut self, threadless: bool) -> Self {
+        self.config.threadless = threadless;
+        self
+    }
+
+    /// Ask every purgeable for everything when Bursar is stopped.
+    pub fn final_cleanup(mut self, final_cleanup: bool) -> Self {
+        self.config.final_cleanup = final_cleanup;
+        self
+    }
+
+    /// Where a report of at most 4 KiB is written whenever the emergency level is entered, should
+    /// the kernel kill the process after all: in Kubernetes, the pod's `terminationMessagePath`.
+    pub fn last_report(mut self, path: impl Into<PathBuf>) -> Self {
+        self.config.last_report_path = Some(path.into());
+        self
+    }
+
+    /// What the tag of this name and its parts may hold, heap and charged. What is registered
+    /// under it is trimmed for it, and nothing else.
+    pub fn tag_budget(mut self, tag: impl Into<String>, budget_bytes: u64) -> Self {
+        self.config.tag_budget_bytes.insert(tag.into(), budget_bytes);
+        self
+    }
+
+    /// Every setting at once, in place of those made so far.
+    pub fn config(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
+
+    /// Takes the first reading, and starts the monitor's thread unless there is to be none.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the settings; [`Error::BudgetAboveLimit`] and [`Error::NoBudget`];
+    /// [`Error::NotInstalled`] without the global allocator; [`Error::AlreadyStarted`] while
+    /// another one runs; [`Error::Tag`] for a tag that cannot have a budget;
+    /// [`Error::MonitorNotStarted`] if there can be no thread.
+    pub fn start(self) -> Result<Bursar, Error> {
+        if let Some(error) = self.refused {
+            return Err(error);
+        }
+        self.config.validate()?;
+        let cgroup = Cgroup::discover();
+        let limit = cgroup.as_ref().map_err(Clone::clone).and_then(Cgroup::limit);
+        let budget = resolve_budget(self.config.budget()?, &limit)?
+            .with_profile(self.config.profile.clone())?;
+        let limit = limit.ok().flatten();
+        if !bursar_alloc::is_installed() {
+            return Err(Error::NotInstalled);
+        }
+        let tag_budgets = TagBudgets::set(&self.config)?;
+
+        let _tag = crate::bursar::BURSAR.enter();
+        let thread = if self.config.threadless { None } else { Some(MonitorThread::spawn()?) };
+        let waiter = thread.as_ref().map(MonitorThread::handle);
+        let watch = Watch::start(waiter, budget.soft_limit_bytes()).ok_or(Error::AlreadyStarted)?;
+        let limit_bytes = limit.as_ref().map(|limit| limit.bytes);
+        let sources = Box::new(Sampler::new(watch, cgroup.ok(), limit_bytes));
+        let settings = Settings {
+            budget: budget.clone(),
+            ladder: self.config.ladder,
+            observe_only: self.config.observe_only,
+            last_report_path: self.config.last_report_path,
+        };
+        let (registry, shared) = (Registry::default(), Arc::<Shared>::default());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::starting_now());
+        let mut monitor = Monitor::new(
+            settings,
+            registry.clone(),
+            sources,
+            Arc::clone(&clock),
+            Arc::clone(&shared),
+        );
+        let wait = monitor.step();
+        let turn = Arc::new(Turn::new(monitor));
+        if let Some(thread) = &thread {
+            thread.run(Arc::clone(&turn), wait);
+        }
+        Ok(Bursar {
+            budget,
+            limit,
+            registry,
+            shared,
+            clock,
+            turn,
+            thread,
+            final_cleanup: self.config.final_cleanup,
+            _tag_budgets: tag_budgets,
+        })
+    }
+}
+
+/// The tags that were given budgets of their own, for as long as Bursar runs.
+#[derive(Debug)]
+pub(crate) struct TagBudgets(Vec<TagHandle>);
+
+impl TagBudgets {
+    fn set(config: &Config) -> Result<Self, Error> {
+        // Those set before one is refused are taken back.
+        let mut set = Self(Vec::new());
+        for (name, &budget_bytes) in &config.tag_budget_bytes {
+            let tag = TagHandle::new(name)?;
+            tag.set_budget_bytes(Some(budget_bytes));
+            set.0.push(tag);
+        }
+        Ok(set)
+    }
+}
+
+impl Drop for TagBudgets {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|tag| tag.set_budget_bytes(None));
+    }
+}
+
+/// The reserve for what is outside the heap, where the budget is taken from the container.
+const RESERVE_PART: u64 = 10;
+const MIN_RESERVE_BYTES: u64 = 8 << 20;
+
+fn resolve_budget(
+    given: Option<Budget>,
+    limit: &Result<Option<ContainerLimit>, SourceError>,
+) -> Result<Budget, Error> {
+    match (given, limit) {
+        (Some(budget), Ok(Some(limit))) if budget.soft_limit_bytes() > limit.bytes => {
+            Err(Error::BudgetAboveLimit {
+                given_bytes: budget.soft_limit_bytes(),
+                limit_bytes: limit.bytes,
+                limit_from: limit.from.clone(),
+            })
+        }
+        (Some(budget), _) => Ok(budget),
+        (None, Ok(Some(limit))) => {
+            let reserve = (limit.bytes / RESERVE_PART).max(MIN_RESERVE_BYTES);
+            Budget::new(limit.bytes.saturating_sub(reserve))
+        }
+        (None, Ok(None)) => {
+            Err(Error::NoBudget { reason: "the container has no memory limit".to_owned() })
+        }
+        (None, Err(error)) => Err(Error::NoBudget { reason: error.to_string() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(bytes: u64) -> Result<Option<ContainerLimit>, SourceError> {
+        Ok(Some(ContainerLimit { bytes, from: "memory.max".to_owned() }))
+    }
+
+    #[test]
+    fn a_budget_above_the_containers_limit_is_refused_with_both_figures() {
+        let given = Budget::new(129 << 20).unwrap();
+        let error = resolve_budget(Some(given.clone()), &limit(128 << 20)).unwrap_err();
+        assert_eq!(
+            error,
+            Error::BudgetAboveLimit {
+                given_bytes: 129 << 20,
+                limit_bytes: 128 << 20,
+                limit_from: "memory.max".to_owned(),
+            }
+        );
+        assert_eq!(resolve_budget(Some(given.clone()), &limit(129 << 20)), Ok(given.clone()));
+        assert_eq!(resolve_budget(Some(given.clone()), &Ok(None)), Ok(given));
+    }
+
+    #[test]
+    fn without_a_budget_the_containers_limit_less_a_reserve_is_taken() {
+        let budget = |bytes| resolve_budget(None, &limit(bytes)).unwrap().soft_limit_bytes();
+        assert_eq!(budget(1000 << 20), 900 << 20);
+        assert_eq!(budget(64 << 20), 56 << 20);
+        assert!(matches!(
+            resolve_budget(None, &limit(8 << 20)),
+            Err(Error::BudgetTooSmall { given_bytes: 0, .. })
+        ));
+        assert!(matches!(resolve_budget(None, &Ok(None)), Err(Error::NoBudget { .. })));
+    }
+}

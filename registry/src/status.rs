@@ -1,0 +1,94 @@
+//! [`Status`]: what a monitor has found and done, for readers on other threads.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::cooldown::Cooldown;
+use crate::pressure::{Finding, Pressure, Sample};
+use crate::report::CleanupReport;
+use crate::signal::PressureSignal;
+
+/// Cleanup reports that are kept.
+pub(crate) const REPORTS_KEPT: usize = 32;
+
+#[derive(Debug, Default)]
+pub(crate) struct Status {
+    pub(crate) sample: Sample,
+    pub(crate) finding: Option<Finding>,
+    pub(crate) pressure: Pressure,
+    pub(crate) cleanups_total: u64,
+    pub(crate) futile_cleanups_total: u64,
+    /// Cleanups that were put off since the ones before had had their share of a core.
+    pub(crate) deferred_cleanups_total: u64,
+    pub(crate) freed_bytes_total: u64,
+    pub(crate) collected_bytes_total: u64,
+    /// Why nothing is done although usage is high, if that is so.
+    pub(crate) cooldown: Option<Cooldown>,
+    /// The callback that runs now.
+    pub(crate) running: Option<Running>,
+    /// Why the last report could not be written, if that is so.
+    pub(crate) last_report_error: Option<String>,
+    /// The latest reports, oldest first.
+    pub(crate) reports: VecDeque<CleanupReport>,
+}
+
+/// A callback under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Running {
+    pub(crate) name: String,
+    pub(crate) since: Duration,
+}
+
+/// A callback that has not returned for longer than the profile's `stall_after`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Stall {
+    /// The purgeable whose callback it is.
+    pub name: String,
+    /// How long it has been running.
+    pub running_for: Duration,
+}
+
+impl Status {
+    pub(crate) fn begin_callback(&mut self, name: &str, now: Duration) {
+        self.running = Some(Running { name: name.to_owned(), since: now });
+    }
+
+    /// The callback that hangs, if one does.
+    pub(crate) fn stall(&self, now: Duration, stall_after: Duration) -> Option<Stall> {
+        let running = self.running.as_ref()?;
+        let running_for = now.saturating_sub(running.since);
+        (running_for >= stall_after).then(|| Stall { name: running.name.clone(), running_for })
+    }
+
+    /// Keeps a report, and adds what it says to the totals.
+    pub(crate) fn publish(&mut self, report: CleanupReport) {
+        self.cleanups_total += 1;
+        self.freed_bytes_total += report.freed_bytes;
+        self.collected_bytes_total += report.collected_bytes.unwrap_or(0);
+        if self.reports.len() == REPORTS_KEPT {
+            self.reports.pop_front();
+        }
+        self.reports.push_back(report);
+    }
+}
+
+/// A [`Status`] that one monitor writes and anyone reads, and the signal of its level. The lock is
+/// never held while user code runs.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    status: Mutex<Status>,
+    signal: PressureSignal,
+}
+
+impl Shared {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn signal(&self) -> &PressureSignal {
+        &self.signal
+    }
+}
