@@ -139,6 +139,7 @@ impl Builder {
             budget: budget.clone(),
             ladder: self.config.ladder,
             observe_only: self.config.observe_only,
+            final_cleanup: self.config.final_cleanup,
             last_report_path: self.config.last_report_path,
         };
         let (registry, shared) = (Registry::default(), Arc::<Shared>::default());
@@ -163,7 +164,6 @@ impl Builder {
             clock,
             turn,
             thread,
-            final_cleanup: self.config.final_cleanup,
             _tag_budgets: tag_budgets,
         })
     }

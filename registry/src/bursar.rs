@@ -60,7 +60,6 @@ pub struct Bursar {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) turn: Arc<Turn>,
     pub(crate) thread: Option<MonitorThread>,
-    pub(crate) final_cleanup: bool,
     pub(crate) _tag_budgets: TagBudgets,
 }
 
@@ -121,26 +120,16 @@ impl Bursar {
     /// Stops the monitor and waits for it, unless called from one of its callbacks. Stopping
     /// twice is harmless. A forked child has nothing to stop.
     ///
-    /// With [`Builder::final_cleanup`], every purgeable is then asked for everything, by the
-    /// calling thread.
+    /// With [`Builder::final_cleanup`], every purgeable is asked for everything before.
     pub fn stop(&self) {
         if !self.turn.is_of_this_process() {
             return;
         }
-        let is_inside = self.turn.is_held_here();
         if let Some(thread) = &self.thread {
-            thread.stop(!is_inside);
+            thread.stop(!self.turn.is_held_here());
+        } else {
+            self.turn.end();
         }
-        if is_inside {
-            // The turn ends first. In a thread of its own, the monitor goes with it; threadless,
-            // with this value.
-            return;
-        }
-        if self.final_cleanup {
-            // Refused where it was stopped before: then it has been made.
-            let _ = self.turn.take(|monitor| monitor.ask_for_everything(PressureLevel::Normal));
-        }
-        self.turn.end();
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) budget: Budget,
     pub(crate) ladder: Ladder,
     pub(crate) observe_only: bool,
+    /// Ask everyone for everything at the end.
+    pub(crate) final_cleanup: bool,
     pub(crate) last_report_path: Option<PathBuf>,
 }
 

@@ -69,7 +69,7 @@ impl MonitorThread {
     }
 }
 
-/// Takes turns until it is stopped, and ends the monitor then.
+/// Takes turns until it is stopped, then ends the monitor.
 fn run(turn: &Turn, stop: &AtomicBool, first_wait: Duration) {
     let mut wait = first_wait;
     // Acquire: pairs with the release in `stop`.
@@ -88,4 +88,5 @@ fn run(turn: &Turn, stop: &AtomicBool, first_wait: Duration) {
         }
         thread::sleep(REST);
     }
+    turn.end();
 }

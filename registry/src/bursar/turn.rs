@@ -58,10 +58,13 @@ impl Turn {
         monitor.as_mut().map(f).ok_or(Error::NotRunning)
     }
 
-    /// Ends the monitor: what it watched is watched no more. Not from inside a turn.
+    /// Ends the monitor after its last words: what it watched is watched no more. Does nothing
+    /// from inside a turn, in a forked child, and the second time.
     pub(super) fn end(&self) {
-        let ended = lock(&self.monitor).take();
-        drop(ended);
+        if self.take(Monitor::finish).is_ok() {
+            let ended = lock(&self.monitor).take();
+            drop(ended);
+        }
     }
 }
 

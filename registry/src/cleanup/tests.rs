@@ -230,3 +230,70 @@ fn one_that_freed_nothing_is_passed_over_for_a_while_and_one_that_was_busy_is_no
     assert!(liar.is_cooling_down(PressureLevel::Warning, setting.clock.now()));
     assert!(!liar.is_cooling_down(PressureLevel::Critical, setting.clock.now()));
 }
+
+/// Frees whole entries of one size, as a cache does.
+struct Grained {
+    process: FakeProcess,
+    entry_bytes: u64,
+    entries: std::sync::atomic::AtomicU64,
+}
+
+impl crate::purge::Purgeable for Grained {
+    fn purgeable_bytes(&self) -> u64 {
+        self.entries.load(std::sync::atomic::Ordering::Relaxed) * self.entry_bytes
+    }
+
+    fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
+        let held = self.entries.load(std::sync::atomic::Ordering::Relaxed);
+        let entries = request.target_bytes.div_ceil(self.entry_bytes).min(held);
+        if entries == 0 {
+            return PurgeOutcome::Empty;
+        }
+        self.entries.fetch_sub(entries, std::sync::atomic::Ordering::Relaxed);
+        self.process.free(entries * self.entry_bytes);
+        PurgeOutcome::Freed(entries * self.entry_bytes)
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_cleanup_frees_its_target_if_it_can_and_passes_it_by_less_than_one_callback(
+        caches in proptest::collection::vec((1u64..200_000, 0u64..300, -2i8..2), 1..12),
+        footprint_mib in 70u64..96,
+    ) {
+        let mut setting = Setting::with_live_mib(footprint_mib);
+        for (index, &(entry_bytes, entries, priority)) in caches.iter().enumerate() {
+            let process = setting.process.clone();
+            let grained = Grained { process, entry_bytes, entries: entries.into() };
+            let entry = Entry::new(format!("cache-{index:02}"), Arc::new(grained));
+            setting.register(entry.priority(priority));
+        }
+        let slots = setting.registry.slots();
+        let candidates: Vec<_> =
+            slots.iter().enumerate().map(|(index, slot)| slot.candidate(index)).collect();
+        let budget = crate::budget::Budget::new(100 * MIB).unwrap();
+        let usage = footprint_mib as f64 / 100.0;
+        let level = crate::pressure::level_reached(usage, budget.profile());
+        let sample = crate::pressure::Sample {
+            live_bytes: footprint_mib * MIB,
+            ..Default::default()
+        };
+        let plan = crate::ladder::Ladder::default()
+            .plan(level, Diagnosis::Live, &sample, &budget, &candidates);
+        proptest::prop_assert_eq!(plan.is_none(), caches.iter().all(|cache| cache.1 == 0));
+        let Some(plan) = plan else { return Ok(()) };
+
+        let report = setting.run_on(&plan, &slots, false);
+        let purges: Vec<_> = report.stages.iter().flat_map(|stage| &stage.purges).collect();
+        let last = purges.last().unwrap();
+        proptest::prop_assert!(report.freed_bytes - last.freed_bytes() < plan.target_bytes);
+        if last.asked_bytes != u64::MAX {
+            let index = slots.iter().position(|slot| slot.name() == last.name).unwrap();
+            proptest::prop_assert!(report.freed_bytes < plan.target_bytes + caches[index].0);
+        }
+        let could_give: u64 = plan.stages.iter().flat_map(|stage| &stage.asks)
+            .map(|ask| ask.max_bytes.min(candidates[ask.index].purgeable_bytes)).sum();
+        proptest::prop_assert!(report.freed_bytes >= plan.target_bytes.min(could_give)
+            || plan.stages.len() > 1);
+    }
+}

@@ -49,8 +49,14 @@ impl Monitor {
         EmergencyReport::Done(Box::new(self.ask_for_everything(PressureLevel::Emergency)))
     }
 
-    /// Asks everyone for everything, as at the end of a process.
-    pub(crate) fn ask_for_everything(&mut self, level: PressureLevel) -> CleanupReport {
+    /// The last words, before the monitor ends.
+    pub(crate) fn finish(&mut self) {
+        if self.settings.final_cleanup {
+            self.ask_for_everything(PressureLevel::Normal);
+        }
+    }
+
+    fn ask_for_everything(&mut self, level: PressureLevel) -> CleanupReport {
         let slots = self.registry.slots();
         let plan = Ladder::plan_everything(level, &candidates(&slots, |_| true));
         self.carry_out_and_publish(&plan, &slots)

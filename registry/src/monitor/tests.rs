@@ -36,6 +36,7 @@ fn setting_with(change: impl FnOnce(&mut Settings)) -> Setting {
         budget: Budget::new(100 * MIB).unwrap(),
         ladder: Ladder::default(),
         observe_only: false,
+        final_cleanup: false,
         last_report_path: None,
     };
     change(&mut settings);

@@ -1,0 +1,54 @@
+//! Forking a process that Bursar watches.
+
+#[cfg(unix)]
+#[path = "../../allocator/tests/support/forked.rs"]
+mod forked;
+#[cfg(unix)]
+#[path = "../../allocator/tests/support/stories.rs"]
+mod stories;
+
+use bursar::{AccountingAllocator, System};
+
+#[global_allocator]
+static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
+
+fn main() {
+    #[cfg(unix)]
+    children::run();
+}
+
+#[cfg(unix)]
+mod children {
+    use bursar::{Bursar, Error, PressureLevel};
+
+    use crate::forked::fork;
+    use crate::stories::stories;
+
+    pub(crate) fn run() {
+        stories![
+            a_child_has_no_monitor_and_waits_for_none,
+            a_child_may_start_a_bursar_of_its_own_and_the_parents_goes_on,
+        ];
+    }
+
+    fn a_child_has_no_monitor_and_waits_for_none() {
+        let bursar = Bursar::builder().budget("64MiB").start().unwrap();
+        fork(|| {
+            assert_eq!(bursar.reclaim(PressureLevel::Warning), Err(Error::NotRunning));
+            assert_eq!(bursar.checkpoint(), Err(Error::NotRunning));
+            assert!(bursar.compliance().is_compliant);
+            bursar.stop();
+            drop(bursar);
+        });
+    }
+
+    fn a_child_may_start_a_bursar_of_its_own_and_the_parents_goes_on() {
+        let bursar = Bursar::builder().budget("64MiB").start().unwrap();
+        fork(|| {
+            let own = Bursar::builder().budget("32MiB").start().unwrap();
+            own.reclaim(PressureLevel::Warning).unwrap();
+            own.stop();
+        });
+        bursar.reclaim(PressureLevel::Warning).unwrap();
+    }
+}
