@@ -132,11 +132,12 @@ impl Default for Profile {
 
 impl Profile {
     /// For a function in a small container that handles one request at a time: levels at 78, 94
-    /// and 100 % of the budget, since nothing else grows meanwhile.
+    /// and 100 % of the budget, since nothing else grows meanwhile, and no look at growth, which
+    /// between two checkpoints says nothing of what comes after.
     #[must_use]
     pub fn function() -> Self {
         let watermarks = Watermarks { warning: 0.78, critical: 0.94, emergency: 1.0 };
-        Self { watermarks, ..Self::default() }
+        Self { watermarks, growth_horizon: Duration::ZERO, ..Self::default() }
     }
 
     /// For a service whose budget is there to be filled with cache: levels at 92, 96 and 99 %,
