@@ -64,7 +64,7 @@ pub use charge::Charge;
 pub use future::{TagExt, Tagged};
 pub use global::{AccountingAllocator, Retag};
 pub use installed::is_installed;
-pub use name::{InvalidTagName, MAX_TAG_NAME_LEN, TagError};
+pub use name::{InvalidTagName, MAX_TAG_NAME_LEN, TagError, is_valid_tag_name};
 pub use scope::TagGuard;
 pub use tag::Tag;
 pub use tag_handle::TagHandle;

@@ -38,8 +38,17 @@ pub enum TagError {
     },
 }
 
-/// Whether a tag may be called `name`.
-pub(crate) const fn is_valid(name: &str) -> bool {
+/// Whether a tag may be called `name`: what [`Tag::new`](crate::Tag::new) and
+/// [`TagHandle::new`](crate::TagHandle::new) accept.
+///
+/// # Examples
+///
+/// ```
+/// assert!(bursar_alloc::is_valid_tag_name("images/small"));
+/// assert!(!bursar_alloc::is_valid_tag_name("12 bananas"));
+/// ```
+#[must_use]
+pub const fn is_valid_tag_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     if bytes.is_empty() || bytes.len() > MAX_TAG_NAME_LEN {
         return false;
@@ -78,19 +87,19 @@ mod tests {
     #[test]
     fn names_fit_for_labels_are_taken_and_others_refused() {
         for good in ["a", "images/small", "Cache-1.x:y_z", &"n".repeat(MAX_TAG_NAME_LEN)] {
-            assert!(is_valid(good), "{good:?}");
+            assert!(is_valid_tag_name(good), "{good:?}");
         }
         for bad in ["", "two words", "quote\"", "new\nline", "\u{e9}t\u{e9}", "back\\slash"] {
-            assert!(!is_valid(bad), "{bad:?}");
+            assert!(!is_valid_tag_name(bad), "{bad:?}");
         }
-        assert!(!is_valid(&"n".repeat(MAX_TAG_NAME_LEN + 1)));
+        assert!(!is_valid_tag_name(&"n".repeat(MAX_TAG_NAME_LEN + 1)));
     }
 
     #[test]
     fn the_names_of_the_two_accounts_that_are_no_tags_are_taken() {
-        assert!(!is_valid(UNTAGGED_NAME));
-        assert!(!is_valid(OVERFLOW_NAME));
-        assert!(is_valid("overflow/2"));
+        assert!(!is_valid_tag_name(UNTAGGED_NAME));
+        assert!(!is_valid_tag_name(OVERFLOW_NAME));
+        assert!(is_valid_tag_name("overflow/2"));
     }
 
     #[test]

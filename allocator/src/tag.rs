@@ -57,7 +57,7 @@ impl Tag {
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         assert!(
-            name::is_valid(name),
+            name::is_valid_tag_name(name),
             "a tag's name has 1 to 64 characters out of a-z, A-Z, 0-9, '_', '-', '.', ':' and '/', \
              and is neither \"untagged\" nor \"overflow\""
         );
@@ -79,7 +79,7 @@ impl Tag {
     /// assert!(Tag::try_new("").is_err());
     /// ```
     pub const fn try_new(name: &'static str) -> Result<Self, InvalidTagName> {
-        if name::is_valid(name) {
+        if name::is_valid_tag_name(name) {
             Ok(Self { name, parent: None, number: AtomicU8::new(UNTAGGED) })
         } else {
             Err(InvalidTagName { name: Cow::Borrowed(name) })

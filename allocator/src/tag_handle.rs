@@ -75,7 +75,7 @@ impl TagHandle {
     }
 
     fn acquire(name: &str, parent: u8) -> Result<Self, TagError> {
-        if !name::is_valid(name) {
+        if !name::is_valid_tag_name(name) {
             return Err(InvalidTagName { name: Cow::Owned(name.to_owned()) }.into());
         }
         let number = TAGS.acquire(name, parent, MAX_TAGS, |number| LEDGER.sum(number));

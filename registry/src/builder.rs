@@ -106,6 +106,25 @@ impl Builder {
         Self { config, ..self }
     }
 
+    /// Then what the environment's `BURSAR_*` variables say: they override what is set so far,
+    /// and [`Config`] lists them. What is wrong with one, [`start`](Self::start) says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// // 64 MiB, unless BURSAR_SOFT_LIMIT says otherwise.
+    /// let builder = bursar::Bursar::builder().budget("64MiB").env();
+    /// ```
+    pub fn env(mut self) -> Self {
+        match self.config.clone().with_env() {
+            Ok(config) => self.config = config,
+            Err(error) => {
+                self.refused.get_or_insert(error);
+            }
+        }
+        self
+    }
+
     /// Takes the first reading, and starts the monitor's thread unless there is to be none.
     ///
     /// # Errors

@@ -77,6 +77,28 @@ pub enum Error {
         allowed: &'static str,
     },
 
+    /// Two settings cannot both be as they are.
+    #[error("{name} {given} does not go with {other_name} {other_given}; allowed is {allowed}")]
+    Contradiction {
+        /// One setting's name.
+        name: &'static str,
+        /// What was given for it.
+        given: String,
+        /// The other setting's name.
+        other_name: &'static str,
+        /// What was given for the other.
+        other_given: String,
+        /// What goes together.
+        allowed: &'static str,
+    },
+
+    /// Variables of the environment that are no settings, or are not what their setting may be.
+    #[error("{}", lines(variables))]
+    InvalidVariables {
+        /// All of them, or the first where each would do by itself; at least one.
+        variables: Vec<InvalidVariable>,
+    },
+
     /// A purgeable's name is empty or has characters that are not fit for a label.
     #[error(
         "name {given:?} is not allowed; a name has 1 to {max} characters out of a-z, A-Z, 0-9, \
@@ -132,6 +154,23 @@ pub enum Error {
     /// A source of usage or limits could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
+}
+
+/// A `BURSAR_*` variable that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}={value:?}: {reason}")]
+#[non_exhaustive]
+pub struct InvalidVariable {
+    /// The variable's name; what of it is not Unicode is replaced.
+    pub name: String,
+    /// Its value; what of it is not Unicode is replaced.
+    pub value: String,
+    /// What is wrong, and what is allowed.
+    pub reason: String,
+}
+
+fn lines(variables: &[InvalidVariable]) -> String {
+    variables.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 impl From<Infallible> for Error {

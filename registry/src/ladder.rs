@@ -67,6 +67,7 @@ impl fmt::Display for Stage {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Ladder {
     /// Stages at [`PressureLevel::Warning`].

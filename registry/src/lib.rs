@@ -71,7 +71,7 @@ pub use crate::builder::Builder;
 pub use crate::bursar::{Bursar, Checkpoint};
 pub use crate::config::Config;
 pub use crate::cooldown::Cooldown;
-pub use crate::error::Error;
+pub use crate::error::{Error, InvalidVariable};
 pub use crate::ladder::{Ask, Candidate, Ladder, Plan, PlannedStage, Stage};
 pub use crate::managed::{Cache, CacheBuilder, CacheStats};
 pub use crate::pressure::{Diagnosis, Finding, Pressure, PressureLevel, Sample, diagnose};

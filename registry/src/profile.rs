@@ -11,6 +11,9 @@ use crate::pressure::PressureLevel;
 /// The default has the levels at 70, 80 and 95 % of the budget, and frees 15, 30 and 50 % of the
 /// footprint at them.
 ///
+/// In a file it is the name of a profile, or the fields that differ from one, as
+/// [`Config`](crate::Config) says.
+///
 /// # Examples
 ///
 /// ```
@@ -22,7 +25,6 @@ use crate::pressure::PressureLevel;
 /// # Ok::<(), bursar::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Profile {
     /// Where each level begins.
@@ -58,7 +60,7 @@ pub struct Profile {
 
 /// Shares of the budget at which the levels begin: `0 < warning < critical < emergency <= 1`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Watermarks {
     /// Where [`PressureLevel::Warning`] begins.
     pub warning: f64,
@@ -208,14 +210,28 @@ impl Profile {
         {
             require(0.0 < share && share <= 1.0, name, &share, "above 0, up to 1")?;
         }
-        for (name, time) in
-            [("callback_deadline", self.callback_deadline), ("stall_after", self.stall_after)]
-        {
-            require(time > Duration::ZERO, name, &time, "above zero")?;
+        self.validate_times()
+    }
+
+    fn validate_times(&self) -> Result<(), Error> {
+        let (not_zero, any) = (Duration::from_nanos(1), Duration::ZERO);
+        for (name, time, min, allowed) in [
+            ("dwell", self.dwell, any, "up to a year"),
+            ("growth_horizon", self.growth_horizon, any, "up to a year"),
+            ("cooldown", self.cooldown, any, "up to a year"),
+            ("callback_deadline", self.callback_deadline, not_zero, "above zero, up to a year"),
+            ("stall_after", self.stall_after, not_zero, "above zero, up to a year"),
+            ("calm", self.calm, any, "up to a year"),
+            ("interval", self.interval, Self::MIN_INTERVAL, "10ms or more, up to a year"),
+        ] {
+            require((min..=MAX_TIME).contains(&time), name, &time, allowed)?;
         }
-        require(self.interval >= Self::MIN_INTERVAL, "interval", &self.interval, "10ms or more")
+        Ok(())
     }
 }
+
+/// The longest time there can be: added to any clock's, it is within what a clock can show.
+const MAX_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 fn require(
     fits: bool,
@@ -260,6 +276,8 @@ mod tests {
             ("callback_deadline", |p| p.callback_deadline = Duration::ZERO),
             ("stall_after", |p| p.stall_after = Duration::ZERO),
             ("interval", |p| p.interval = Duration::ZERO),
+            ("interval", |p| p.interval = Duration::MAX),
+            ("dwell", |p| p.dwell = Duration::MAX),
         ] {
             let error = refused(change);
             assert!(matches!(error, Error::InvalidSetting { name: n, .. } if n == name), "{error}");
