@@ -95,7 +95,8 @@ pub enum Error {
     /// Variables of the environment that are no settings, or are not what their setting may be.
     #[error("{}", lines(variables))]
     InvalidVariables {
-        /// All of them, or the first where each would do by itself; at least one.
+        /// Every one that is unknown or badly written; where none is, the first that is out of
+        /// its range or does not go with another setting.
         variables: Vec<InvalidVariable>,
     },
 

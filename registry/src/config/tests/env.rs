@@ -86,12 +86,19 @@ fn a_variable_overrides_what_is_there_and_leaves_the_rest() {
 
 #[test]
 fn a_profile_is_applied_before_its_fields_whatever_the_order() {
-    let dwell = ("BURSAR_DWELL", "3s");
-    let profile = ("BURSAR_PROFILE", "dense");
-    let expected = Profile { dwell: Duration::from_secs(3), ..Profile::dense() };
-    for variables in [[dwell, profile], [profile, dwell]] {
-        assert_eq!(from_vars(&variables).unwrap().profile, expected);
-    }
+    let mut variables = [
+        ("BURSAR_WATERMARKS", "0.5,0.6,0.7"),
+        ("BURSAR_INTERVAL", "3s"),
+        ("BURSAR_PROFILE", "dense"),
+    ];
+    let expected = Profile {
+        watermarks: Watermarks { warning: 0.5, critical: 0.6, emergency: 0.7 },
+        interval: Duration::from_secs(3),
+        ..Profile::dense()
+    };
+    assert_eq!(from_vars(&variables).unwrap().profile, expected);
+    variables.reverse();
+    assert_eq!(from_vars(&variables).unwrap().profile, expected);
 }
 
 #[test]
@@ -139,9 +146,8 @@ fn not_unicode(text: &str) -> OsString {
 /// `text`, and then something that is not Unicode.
 #[cfg(windows)]
 fn not_unicode(text: &str) -> OsString {
-    std::os::windows::ffi::OsStringExt::from_wide(
-        &[text.encode_utf16().collect(), vec![0xD800]].concat(),
-    )
+    let wide: Vec<u16> = text.encode_utf16().chain([0xD800]).collect();
+    std::os::windows::ffi::OsStringExt::from_wide(&wide)
 }
 
 #[test]
