@@ -14,25 +14,24 @@ pub(crate) struct Growth {
     per_second: f64,
 }
 
-/// Readings closer than this say little of a rate.
-const LEAST_DISTANCE: Duration = Duration::from_millis(1);
-/// After so long, what the rate was says nothing any more.
-const FORGOTTEN_AFTER: Duration = Duration::from_millis(500);
+/// The rate is an average of which a reading so long ago counts for a third. So a single jump,
+/// however sudden, is a rate of no more than its height in this time.
+const MEMORY: Duration = Duration::from_millis(100);
 
 impl Growth {
-    /// Takes a reading into account: the rate moves half of the way to what it says.
+    /// Takes a reading into account.
     pub(crate) fn note(&mut self, usage: f64, now: Duration) {
         let Some((then, before)) = self.last else {
             self.last = Some((now, usage));
             return;
         };
         let distance = now.saturating_sub(then);
-        if distance < LEAST_DISTANCE {
+        if distance.is_zero() {
             return;
         }
         let rate = (usage - before) / distance.as_secs_f64();
-        self.per_second =
-            if distance > FORGOTTEN_AFTER { rate } else { 0.5 * self.per_second + 0.5 * rate };
+        let kept = (-distance.as_secs_f64() / MEMORY.as_secs_f64()).exp();
+        self.per_second = kept * self.per_second + (1.0 - kept) * rate;
         self.last = Some((now, usage));
     }
 
@@ -67,19 +66,22 @@ mod tests {
         Profile { growth_horizon: Duration::from_millis(100), ..Profile::default() }
     }
 
-    fn grown(usages: &[f64], apart: Duration) -> Growth {
+    const MS: Duration = Duration::from_millis(1);
+
+    /// Grown from `from` to `to` within `time`, read each millisecond.
+    fn grown(from: f64, to: f64, time: Duration) -> Growth {
         let mut growth = Growth::default();
-        let mut now = Duration::ZERO;
-        for &usage in usages {
-            growth.note(usage, now);
-            now += apart;
+        let steps = time.as_millis() as u32;
+        for step in 0..=steps {
+            growth.note(from + (to - from) * f64::from(step) / f64::from(steps), step * MS);
         }
         growth
     }
 
     #[test]
     fn a_level_that_is_about_to_be_passed_over_is_raised_by_one() {
-        let growth = grown(&[0.50, 0.61, 0.72], Duration::from_millis(10));
+        // Three times the budget a second.
+        let growth = grown(0.30, 0.90, 200 * MS);
         let raised = |level, usage| growth.escalate(level, usage, &profile());
         assert_eq!(raised(PressureLevel::Warning, 0.72), PressureLevel::Critical);
         assert_eq!(raised(PressureLevel::Critical, 0.82), PressureLevel::Emergency);
@@ -88,35 +90,49 @@ mod tests {
 
     #[test]
     fn slow_growth_raises_nothing_and_normal_is_never_raised() {
-        let slow = grown(&[0.70, 0.71, 0.72], Duration::from_millis(100));
+        let slow = grown(0.70, 0.72, 200 * MS);
         let level = slow.escalate(PressureLevel::Warning, 0.72, &profile());
         assert_eq!(level, PressureLevel::Warning);
-        let fast = grown(&[0.1, 0.3, 0.6], Duration::from_millis(10));
+        let fast = grown(0.0, 0.6, 100 * MS);
         let level = fast.escalate(PressureLevel::Normal, 0.6, &profile());
         assert_eq!(level, PressureLevel::Normal);
     }
 
     #[test]
+    fn a_jump_is_not_taken_for_growth_that_goes_on() {
+        let mut growth = Growth::default();
+        growth.note(0.60, Duration::ZERO);
+        growth.note(0.72, Duration::from_nanos(1));
+        assert!(growth.per_second <= 1.2, "{}", growth.per_second);
+        let level = growth.escalate(PressureLevel::Warning, 0.72, &profile());
+        assert_eq!(level, PressureLevel::Warning);
+    }
+
+    #[test]
     fn without_a_horizon_nothing_is_raised_below_the_emergency_watermark() {
-        let fast = grown(&[0.1, 0.3, 0.72], Duration::from_millis(2));
+        let fast = grown(0.1, 0.72, 50 * MS);
         let profile = Profile { growth_horizon: Duration::ZERO, ..Profile::default() };
         assert_eq!(fast.escalate(PressureLevel::Warning, 0.72, &profile), PressureLevel::Warning);
     }
 
     #[test]
     fn what_a_cleanup_took_is_no_part_of_the_rate() {
-        let mut growth = grown(&[0.70, 0.80], Duration::from_millis(10));
+        let mut growth = grown(0.60, 0.90, 100 * MS);
         let before = growth.per_second;
-        growth.rebase(0.60, Duration::from_millis(20));
-        growth.note(0.70, Duration::from_millis(30));
-        assert!(growth.per_second >= before, "{} then {before}", growth.per_second);
+        growth.rebase(0.60, 101 * MS);
+        growth.note(0.603, 102 * MS);
+        assert!(
+            (growth.per_second / before - 1.0).abs() < 0.1,
+            "{} then {before}",
+            growth.per_second
+        );
     }
 
     #[test]
     fn a_clock_that_jumps_or_stands_still_does_no_harm() {
-        let mut growth = grown(&[0.70, 0.80], Duration::from_millis(10));
-        growth.note(0.71, Duration::from_millis(20));
-        growth.note(0.72, Duration::from_millis(5));
+        let mut growth = grown(0.70, 0.80, 10 * MS);
+        growth.note(0.71, 20 * MS);
+        growth.note(0.72, 5 * MS);
         growth.note(0.72, Duration::from_secs(1 << 40));
         assert!(growth.per_second.abs() < 1e-6);
     }

@@ -120,7 +120,7 @@ impl Default for Profile {
             policy: Policy::Balanced,
             hysteresis: 0.05,
             dwell: Duration::from_secs(1),
-            growth_horizon: Duration::from_millis(20),
+            growth_horizon: Duration::from_millis(50),
             cooldown: Duration::from_secs(30),
             max_share: 0.5,
             max_cpu_share: 0.25,

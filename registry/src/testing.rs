@@ -185,6 +185,7 @@ pub(crate) struct FakeCache {
     held_bytes: AtomicU64,
     /// Claims to free, and frees nothing.
     pub(crate) lies: AtomicBool,
+    pub(crate) is_busy: AtomicBool,
     pub(crate) requests: Mutex<Vec<PurgeRequest>>,
 }
 
@@ -194,6 +195,7 @@ impl FakeCache {
             process: process.clone(),
             held_bytes: AtomicU64::new(held_mib * MIB),
             lies: AtomicBool::new(false),
+            is_busy: AtomicBool::new(false),
             requests: Mutex::new(Vec::new()),
         })
     }
@@ -214,6 +216,9 @@ impl Purgeable for FakeCache {
 
     fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
         self.requests.lock().unwrap().push(request.clone());
+        if self.is_busy.load(Ordering::Relaxed) {
+            return PurgeOutcome::Busy;
+        }
         let bytes = request.target_bytes.min(self.purgeable_bytes());
         if bytes == 0 {
             return PurgeOutcome::Empty;

@@ -33,7 +33,7 @@ use crate::profile::Profile;
 /// | `BURSAR_POLICY` | `profile.policy` | `conservative`, `balanced` or `aggressive` | `balanced` |
 /// | `BURSAR_HYSTERESIS` | `profile.hysteresis` | share, `10%` | `0.05` |
 /// | `BURSAR_DWELL` | `profile.dwell` | time, `250ms` | `1s` |
-/// | `BURSAR_GROWTH_HORIZON` | `profile.growth_horizon` | time, `0s` | `20ms` |
+/// | `BURSAR_GROWTH_HORIZON` | `profile.growth_horizon` | time, `0s` | `50ms` |
 /// | `BURSAR_COOLDOWN` | `profile.cooldown` | time, `1m 30s` | `30s` |
 /// | `BURSAR_MAX_SHARE` | `profile.max_share` | share, `25%` | `0.5` |
 /// | `BURSAR_MAX_CPU_SHARE` | `profile.max_cpu_share` | share, `10%` | `0.25` |

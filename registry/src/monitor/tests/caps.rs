@@ -94,18 +94,21 @@ fn one_that_has_nothing_is_passed_over_while_others_are_asked() {
 
 #[test]
 fn usage_that_is_about_to_reach_the_emergency_is_met_one_level_up() {
-    let raised = |millis: u64| {
+    let met_at = |step: Duration| {
         let mut setting = setting();
         let (cache, _registration) = setting.cache(80);
-        setting.process.set_live_mib(40);
-        setting.monitor.step();
-        setting.process.set_live_mib(75);
-        setting.step_after(Duration::from_millis(millis));
-        let request = cache.requests.lock().unwrap()[0].clone();
+        for live_mib in 20..=89 {
+            setting.process.set_live_mib(live_mib);
+            // Nobody asks at the levels below, so that it grows on.
+            let busy = live_mib < 89;
+            cache.is_busy.store(busy, Ordering::Relaxed);
+            setting.step_after(step);
+        }
+        let request = cache.requests.lock().unwrap().last().unwrap().clone();
         request.level
     };
-    assert_eq!(raised(2), PressureLevel::Critical);
-    assert_eq!(raised(200), PressureLevel::Warning);
+    assert_eq!(met_at(Duration::from_millis(2)), PressureLevel::Emergency);
+    assert_eq!(met_at(SECOND / 5), PressureLevel::Critical);
 }
 
 #[test]
