@@ -16,7 +16,7 @@ pub(crate) struct Growth {
 
 /// The rate is an average of which a reading so long ago counts for a third. So a single jump,
 /// however sudden, is a rate of no more than its height in this time.
-const MEMORY: Duration = Duration::from_millis(100);
+const MEMORY: Duration = Duration::from_millis(500);
 
 impl Growth {
     /// Takes a reading into account.
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     fn profile() -> Profile {
-        Profile { growth_horizon: Duration::from_millis(100), ..Profile::default() }
+        Profile { growth_horizon: Duration::from_millis(300), ..Profile::default() }
     }
 
     const MS: Duration = Duration::from_millis(1);
@@ -103,7 +103,7 @@ mod tests {
         let mut growth = Growth::default();
         growth.note(0.60, Duration::ZERO);
         growth.note(0.72, Duration::from_nanos(1));
-        assert!(growth.per_second <= 1.2, "{}", growth.per_second);
+        assert!(growth.per_second <= 0.25, "{}", growth.per_second);
         let level = growth.escalate(PressureLevel::Warning, 0.72, &profile());
         assert_eq!(level, PressureLevel::Warning);
     }
