@@ -11,10 +11,11 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::error::Error;
 use crate::ladder::Ladder;
+use crate::limit_budget::derive_budget;
 use crate::monitor::{Monitor, Settings};
 use crate::profile::Profile;
 use crate::registry::Registry;
-use crate::source::{Cgroup, ContainerLimit, Sampler, SourceError};
+use crate::source::{Limits, Sampler};
 use crate::status::Shared;
 
 /// Settings of a [`Bursar`] to be.
@@ -35,8 +36,9 @@ impl Builder {
     /// `"400MiB"`. What is wrong with it, [`start`](Self::start) says. A budget's own profile
     /// comes with it.
     ///
-    /// Without one, the budget is the container's limit less a reserve for what is outside the
-    /// heap: a tenth, and at least 8 MiB.
+    /// Without one, the budget is the limit less a reserve for what is outside the heap: a tenth,
+    /// and at least 8 MiB. The limit is the container's, or what the machine has: see
+    /// [`LimitReport`](crate::LimitReport).
     pub fn budget<B>(mut self, budget: B) -> Self
     where
         B: TryInto<Budget>,
@@ -138,11 +140,8 @@ impl Builder {
             return Err(error);
         }
         self.config.validate()?;
-        let cgroup = Cgroup::discover();
-        let limit = cgroup.as_ref().map_err(Clone::clone).and_then(Cgroup::limit);
-        let budget = resolve_budget(self.config.budget()?, &limit)?
-            .with_profile(self.config.profile.clone())?;
-        let limit = limit.ok().flatten();
+        let limits = Limits::discover(self.config.limit_bytes);
+        let budget = derive_budget(&self.config, &limits.report())?;
         if !bursar_alloc::is_installed() {
             return Err(Error::NotInstalled);
         }
@@ -152,8 +151,8 @@ impl Builder {
         let thread = if self.config.threadless { None } else { Some(MonitorThread::spawn()?) };
         let waiter = thread.as_ref().map(MonitorThread::handle);
         let watch = Watch::start(waiter, budget.soft_limit_bytes()).ok_or(Error::AlreadyStarted)?;
-        let limit_bytes = limit.as_ref().map(|limit| limit.bytes);
-        let sources = Box::new(Sampler::new(watch, cgroup.ok(), limit_bytes));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::starting_now());
+        let sources = Box::new(Sampler::new(watch, limits, Arc::clone(&clock)));
         let settings = Settings {
             budget: budget.clone(),
             ladder: self.config.ladder,
@@ -162,7 +161,6 @@ impl Builder {
             last_report_path: self.config.last_report_path,
         };
         let (registry, shared) = (Registry::default(), Arc::<Shared>::default());
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::starting_now());
         let mut monitor = Monitor::new(
             settings,
             registry.clone(),
@@ -175,16 +173,7 @@ impl Builder {
         if let Some(thread) = &thread {
             thread.run(Arc::clone(&turn), wait);
         }
-        Ok(Bursar {
-            budget,
-            limit,
-            registry,
-            shared,
-            clock,
-            turn,
-            thread,
-            _tag_budgets: tag_budgets,
-        })
+        Ok(Bursar { budget, registry, shared, clock, turn, thread, _tag_budgets: tag_budgets })
     }
 }
 
@@ -208,70 +197,5 @@ impl TagBudgets {
 impl Drop for TagBudgets {
     fn drop(&mut self) {
         self.0.iter().for_each(|tag| tag.set_budget_bytes(None));
-    }
-}
-
-/// The reserve for what is outside the heap, where the budget is taken from the container.
-const RESERVE_PART: u64 = 10;
-const MIN_RESERVE_BYTES: u64 = 8 << 20;
-
-fn resolve_budget(
-    given: Option<Budget>,
-    limit: &Result<Option<ContainerLimit>, SourceError>,
-) -> Result<Budget, Error> {
-    match (given, limit) {
-        (Some(budget), Ok(Some(limit))) if budget.soft_limit_bytes() > limit.bytes => {
-            Err(Error::BudgetAboveLimit {
-                given_bytes: budget.soft_limit_bytes(),
-                limit_bytes: limit.bytes,
-                limit_from: limit.from.clone(),
-            })
-        }
-        (Some(budget), _) => Ok(budget),
-        (None, Ok(Some(limit))) => {
-            let reserve = (limit.bytes / RESERVE_PART).max(MIN_RESERVE_BYTES);
-            Budget::new(limit.bytes.saturating_sub(reserve))
-        }
-        (None, Ok(None)) => {
-            Err(Error::NoBudget { reason: "the container has no memory limit".to_owned() })
-        }
-        (None, Err(error)) => Err(Error::NoBudget { reason: error.to_string() }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn limit(bytes: u64) -> Result<Option<ContainerLimit>, SourceError> {
-        Ok(Some(ContainerLimit { bytes, from: "memory.max".to_owned() }))
-    }
-
-    #[test]
-    fn a_budget_above_the_containers_limit_is_refused_with_both_figures() {
-        let given = Budget::new(129 << 20).unwrap();
-        let error = resolve_budget(Some(given.clone()), &limit(128 << 20)).unwrap_err();
-        assert_eq!(
-            error,
-            Error::BudgetAboveLimit {
-                given_bytes: 129 << 20,
-                limit_bytes: 128 << 20,
-                limit_from: "memory.max".to_owned(),
-            }
-        );
-        assert_eq!(resolve_budget(Some(given.clone()), &limit(129 << 20)), Ok(given.clone()));
-        assert_eq!(resolve_budget(Some(given.clone()), &Ok(None)), Ok(given));
-    }
-
-    #[test]
-    fn without_a_budget_the_containers_limit_less_a_reserve_is_taken() {
-        let budget = |bytes| resolve_budget(None, &limit(bytes)).unwrap().soft_limit_bytes();
-        assert_eq!(budget(1000 << 20), 900 << 20);
-        assert_eq!(budget(64 << 20), 56 << 20);
-        assert!(matches!(
-            resolve_budget(None, &limit(8 << 20)),
-            Err(Error::BudgetTooSmall { given_bytes: 0, .. })
-        ));
-        assert!(matches!(resolve_budget(None, &Ok(None)), Err(Error::NoBudget { .. })));
     }
 }

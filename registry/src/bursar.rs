@@ -15,7 +15,6 @@ use crate::error::Error;
 use crate::pressure::PressureLevel;
 use crate::registry::{Entry, Registration, Registry};
 use crate::signal::PressureSignal;
-use crate::source::ContainerLimit;
 use crate::stats::Stats;
 use crate::status::Shared;
 
@@ -54,7 +53,6 @@ pub(crate) static BURSAR: Tag = Tag::new("bursar");
 #[derive(Debug)]
 pub struct Bursar {
     pub(crate) budget: Budget,
-    pub(crate) limit: Option<ContainerLimit>,
     pub(crate) registry: Registry,
     pub(crate) shared: Arc<Shared>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -108,13 +106,7 @@ impl Bursar {
     /// purgeable for its size: some microseconds and up.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats::read(
-            &self.budget,
-            self.limit.as_ref(),
-            &self.registry,
-            &self.shared,
-            self.clock.now(),
-        )
+        Stats::read(&self.budget, &self.registry, &self.shared, self.clock.now())
     }
 
     /// Stops the monitor and waits for it, unless called from one of its callbacks. Stopping

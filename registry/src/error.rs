@@ -31,24 +31,24 @@ pub enum Error {
         min_bytes: u64,
     },
 
-    /// A budget is larger than what the container may use.
+    /// A budget is larger than what the process may use.
     #[error(
-        "a budget of {given_bytes} bytes is more than the container's limit of {limit_bytes} \
-         bytes ({limit_from}); allowed is a budget below that limit"
+        "a budget of {given_bytes} bytes is more than the {limit_bytes} bytes that the process \
+         may use ({limit_from}); allowed is a budget up to that limit"
     )]
     BudgetAboveLimit {
         /// What was given.
         given_bytes: u64,
-        /// The container's limit.
+        /// The limit in force.
         limit_bytes: u64,
-        /// Where the limit was read.
+        /// Whose limit it is, and where it stands.
         limit_from: String,
     },
 
-    /// No budget was given, and the container has no limit to take one from.
-    #[error("no budget was given, and no container limit found to take one from: {reason}")]
+    /// No budget was given, and no limit is known to take one from.
+    #[error("no budget was given, and no limit found to take one from: {reason}")]
     NoBudget {
-        /// What was looked at.
+        /// What each source of limits said.
         reason: String,
     },
 

@@ -23,8 +23,9 @@
 //! }
 //! ```
 //!
-//! The modules, lowest first; each knows only those above it: `budget`, `profile`, `pressure`, `purge`,
-//! `ladder` and `report` are pure; `clock` and `source` bring time and usage in; `registry` knows
+//! The modules, lowest first; each knows only those above it: `reading`, `budget`, `profile`,
+//! `pressure`, `purge`, `ladder` and `report` are pure; `clock` and `source` bring time and usage
+//! in; `limit_budget` makes a budget of a limit; `registry` knows
 //! whom to ask; `cleanup` carries a plan out; `monitor` puts them together; `bursar` is what a
 //! user holds; `stats` is what is read; `managed` is what people put into services.
 
@@ -41,11 +42,13 @@ mod cpu_share;
 mod error;
 mod growth;
 mod ladder;
+mod limit_budget;
 mod managed;
 mod monitor;
 mod pressure;
 mod profile;
 mod purge;
+mod reading;
 mod registry;
 mod report;
 mod signal;
@@ -77,12 +80,16 @@ pub use crate::managed::{Cache, CacheBuilder, CacheStats};
 pub use crate::pressure::{Diagnosis, Finding, Pressure, PressureLevel, Sample, diagnose};
 pub use crate::profile::{Policy, Profile, Watermarks};
 pub use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
+pub use crate::reading::{CgroupEvents, MemoryStall, SystemUsage};
 pub use crate::registry::{Entry, Registration, Registry};
 pub use crate::report::{
     CleanupReport, CollectReport, Compliance, EmergencyReport, PurgeReport, PurgeStatus,
     StageReport,
 };
 pub use crate::signal::{PressureSignal, Subscription};
-pub use crate::source::{Cgroup, CgroupUsage, ContainerLimit, Process, SourceError};
+pub use crate::source::{
+    Cgroup, CgroupUsage, ContainerLimit, LimitAnswer, LimitCandidate, LimitReport, LimitSource,
+    Limits, Process, SourceError, SystemMemory,
+};
 pub use crate::stats::{PurgeableStats, Stats};
 pub use crate::status::Stall;

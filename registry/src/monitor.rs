@@ -134,6 +134,8 @@ impl Monitor {
         {
             let mut status = self.shared.lock();
             status.sample = sample;
+            status.limits = self.sources.limits();
+            status.unavailable = self.sources.unavailable();
             status.finding = Some(finding);
             status.pressure = self.pressure;
             status.cooldown.clone_from(&self.cooldown);

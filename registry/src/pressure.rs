@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::profile::Profile;
+use crate::reading::{CgroupEvents, MemoryStall, SystemUsage};
 
 /// How close usage is to the budget.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,8 +69,12 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-/// One reading of everything that usage is judged by, in bytes; `None` where it is not known.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// One reading of everything that usage is judged by, in bytes; `None` where it is not known,
+/// for a reason that [`Stats::unavailable`](crate::Stats::unavailable) gives.
+///
+/// The allocator's figures, `resident_bytes` and `working_set_bytes` are read for each sample,
+/// the others at most every 100 ms.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Sample {
@@ -85,8 +90,19 @@ pub struct Sample {
     pub resident_bytes: Option<u64>,
     /// The container's usage less inactive file pages.
     pub working_set_bytes: Option<u64>,
-    /// What the container may use.
+    /// What the working set is held against: the limit in force, where the container has one of
+    /// its own.
     pub limit_bytes: Option<u64>,
+    /// Bytes of the container's pages that are in swap.
+    pub container_swap_bytes: Option<u64>,
+    /// How long the container's tasks stood still for want of memory.
+    pub container_stall: Option<MemoryStall>,
+    /// What has happened to the container for want of memory.
+    pub container_events: Option<CgroupEvents>,
+    /// Memory and swap of the whole machine.
+    pub system: Option<SystemUsage>,
+    /// How long the machine's tasks stood still for want of memory.
+    pub system_stall: Option<MemoryStall>,
 }
 
 impl Sample {

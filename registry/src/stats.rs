@@ -1,6 +1,7 @@
 //! [`Stats`]: one reading of everything, for people, JSON and metrics.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::ladder::Stage;
 use crate::pressure::{Diagnosis, PressureLevel, Sample};
 use crate::registry::{Registry, Slot};
 use crate::report::CleanupReport;
-use crate::source::ContainerLimit;
+use crate::source::LimitReport;
 use crate::status::{Shared, Stall, Status};
 
 /// Everything there is to know at one moment. All sizes are in bytes.
@@ -50,10 +51,8 @@ pub struct Stats {
     pub usage_ratio: f64,
     /// What the footprint is kept to.
     pub soft_limit_bytes: u64,
-    /// What the container may use, if it is limited.
-    pub limit_bytes: Option<u64>,
-    /// Where that limit was read.
-    pub limit_from: Option<String>,
+    /// The limit in force, whose it is, and what the other sources of limits said.
+    pub limits: LimitReport,
     /// Requested bytes not yet freed.
     pub live_bytes: u64,
     /// Blocks not yet freed.
@@ -64,6 +63,9 @@ pub struct Stats {
     pub peak_bytes: u64,
     /// The monitor's last reading.
     pub sample: Sample,
+    /// Figures that the last reading could not read, by their names in [`Sample`], each with the
+    /// reason.
+    pub unavailable: BTreeMap<String, String>,
     /// The allocator behind the accounting.
     pub backend: Option<String>,
     /// Each tag in use, the largest first.
@@ -122,7 +124,6 @@ pub struct PurgeableStats {
 impl Stats {
     pub(crate) fn read(
         budget: &Budget,
-        limit: Option<&ContainerLimit>,
         registry: &Registry,
         shared: &Shared,
         now: Duration,
@@ -142,13 +143,13 @@ impl Stats {
             diagnosis: pressing.map(|finding| finding.diagnosis),
             usage_ratio: status.finding.map_or(0.0, |finding| finding.usage),
             soft_limit_bytes: budget.soft_limit_bytes(),
-            limit_bytes: limit.map(|limit| limit.bytes),
-            limit_from: limit.map(|limit| limit.from.clone()),
+            limits: LimitReport::clone(&status.limits),
             live_bytes: usage.live_bytes,
             live_blocks: usage.live_blocks,
             charged_bytes: usage.charged_bytes,
             peak_bytes: usage.peak_bytes,
             sample: status.sample,
+            unavailable: BTreeMap::clone(&status.unavailable),
             backend: bursar_alloc::backend_name().map(str::to_owned),
             tags,
             purgeables,
@@ -205,9 +206,7 @@ impl Stats {
         if let Some(diagnosis) = self.diagnosis {
             write!(f, ", {diagnosis} pressure")?;
         }
-        if let (Some(limit), Some(from)) = (self.limit_bytes, &self.limit_from) {
-            write!(f, " (container limit {} by {from})", ByteSize(limit))?;
-        }
+        write!(f, "\n{}", self.limits)?;
         let figures = [
             ("live", Some(self.live_bytes)),
             ("peak", Some(self.peak_bytes)),

@@ -1,13 +1,14 @@
 //! [`Status`]: what a monitor has found and done, for readers on other threads.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::cooldown::Cooldown;
 use crate::pressure::{Finding, Pressure, Sample};
 use crate::report::CleanupReport;
 use crate::signal::PressureSignal;
+use crate::source::{LimitReport, Unavailable};
 
 /// Cleanup reports that are kept.
 pub(crate) const REPORTS_KEPT: usize = 32;
@@ -15,6 +16,8 @@ pub(crate) const REPORTS_KEPT: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Status {
     pub(crate) sample: Sample,
+    pub(crate) limits: Arc<LimitReport>,
+    pub(crate) unavailable: Arc<Unavailable>,
     pub(crate) finding: Option<Finding>,
     pub(crate) pressure: Pressure,
     pub(crate) cleanups_total: u64,

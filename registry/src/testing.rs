@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::pressure::{Sample, TagExcess};
 use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable};
 use crate::registry::Entry;
-use crate::source::Sources;
+use crate::source::{LimitAnswer, LimitCandidate, LimitReport, LimitSource, Sources, Unavailable};
 
 pub(crate) const MIB: u64 = 1 << 20;
 
@@ -128,6 +128,16 @@ impl Sources for FakeProcess {
             limit_bytes: Some(LIMIT_BYTES),
             ..Sample::default()
         }
+    }
+
+    fn limits(&self) -> Arc<LimitReport> {
+        let answer = LimitAnswer::Limited { bytes: LIMIT_BYTES, place: "made up".to_owned() };
+        let candidate = LimitCandidate { source: LimitSource::Cgroup, answer };
+        Arc::new(LimitReport::decide(vec![candidate]))
+    }
+
+    fn unavailable(&self) -> Arc<Unavailable> {
+        Arc::default()
     }
 
     fn held_bytes(&mut self) -> u64 {

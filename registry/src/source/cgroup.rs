@@ -54,8 +54,21 @@ pub struct Cgroup {
     usage: SourceFile,
     /// The file and the key of the inactive file pages.
     inactive_file: (SourceFile, &'static str),
-    /// The file that counts OOM kills.
+    /// The file that counts OOM kills; on v2, all events.
     oom: SourceFile,
+    /// On v1, the file that counts how often the limit was hit.
+    failures: Option<SourceFile>,
+    /// On v2 what is in swap; on v1 that and `usage` together.
+    swap: SourceFile,
+    version: Version,
+    pressure: SourceFile,
+}
+
+/// A limit, and which of the cgroup's files holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TightestLimit {
+    pub(super) bytes: u64,
+    index: usize,
 }
 
 /// One place where a limit may stand.
@@ -99,14 +112,25 @@ impl Cgroup {
         let place = cgroup_paths::locate(root)?;
         let own = &place.levels[0];
         let file = |name: &str| SourceFile::new(root, &own.join(name));
-        let (usage, inactive_file, oom) = match place.version {
-            Version::V1 => ("memory.usage_in_bytes", "total_inactive_file", "memory.oom_control"),
-            Version::V2 => ("memory.current", "inactive_file", "memory.events"),
+        let (usage, inactive_file, oom, swap) = match place.version {
+            Version::V1 => (
+                "memory.usage_in_bytes",
+                "total_inactive_file",
+                "memory.oom_control",
+                "memory.memsw.usage_in_bytes",
+            ),
+            Version::V2 => {
+                ("memory.current", "inactive_file", "memory.events", "memory.swap.current")
+            }
         };
         Ok(Self {
             usage: file(usage),
             inactive_file: (file("memory.stat"), inactive_file),
             oom: file(oom),
+            failures: (place.version == Version::V1).then(|| file("memory.failcnt")),
+            swap: file(swap),
+            version: place.version,
+            pressure: file("memory.pressure"),
             limits: limit_files(root, &place),
         })
     }
@@ -128,19 +152,31 @@ impl Cgroup {
     /// file that cannot be understood, even if others can: the one that cannot
     /// might be the tightest. A limit of zero is garbled.
     pub fn limit(&self) -> Result<Option<ContainerLimit>, SourceError> {
-        let mut tightest: Option<(u64, &LimitFile)> = None;
-        for place in &self.limits {
+        let tightest = self.tightest()?;
+        Ok(tightest
+            .map(|limit| ContainerLimit { bytes: limit.bytes, from: self.limit_place(limit) }))
+    }
+
+    /// As [`Cgroup::limit`], without words: allocates nothing on success.
+    pub(super) fn tightest(&self) -> Result<Option<TightestLimit>, SourceError> {
+        let mut tightest: Option<TightestLimit> = None;
+        for (index, place) in self.limits.iter().enumerate() {
             let bytes = match place.key {
                 None => place.file.limit()?,
                 Some(key) => place.file.statistic_limit(key)?,
             };
             let Some(bytes) = bytes else { continue };
             // On a tie the nearest stands.
-            if tightest.is_none_or(|(least, _)| bytes < least) {
-                tightest = Some((bytes, place));
+            if tightest.is_none_or(|least| bytes < least.bytes) {
+                tightest = Some(TightestLimit { bytes, index });
             }
         }
-        Ok(tightest.map(|(bytes, place)| ContainerLimit { bytes, from: place.describe() }))
+        Ok(tightest)
+    }
+
+    /// Where a limit of this cgroup stands, for humans.
+    pub(super) fn limit_place(&self, limit: TightestLimit) -> String {
+        self.limits[limit.index].describe()
     }
 
     /// What the cgroup uses now, whoever in it uses it.
@@ -219,5 +255,6 @@ fn limit_files(root: &Path, place: &Place) -> Vec<LimitFile> {
     files
 }
 
+mod events;
 #[cfg(test)]
 mod tests;

@@ -1,23 +1,36 @@
-//! Small kernel files, read through a buffer on the stack: one number, or one
-//! `key value` line among many.
+//! Small kernel files, read through a buffer on the stack: one number, one
+//! `key value` line among many, or whatever a reader of lines makes of them.
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::error::SourceError;
 
+/// What is made of a file, line by line. What is wrong is said as what would
+/// have been right.
+pub(super) trait Lines {
+    type Answer;
+
+    /// Takes a line without its end; breaks when nothing further is wanted.
+    fn line(&mut self, line: &[u8]) -> Result<ControlFlow<()>, &'static str>;
+
+    /// What the lines come to.
+    fn end(self) -> Result<Self::Answer, &'static str>;
+}
+
 /// A limit at or above this means "no limit". Cgroup v1 writes unlimited as
 /// the largest page-aligned `i64`, whose value depends on the page size; no
 /// machine has an exbibyte.
-const UNLIMITED_FROM_BYTES: u64 = 1 << 60;
+pub(super) const UNLIMITED_FROM_BYTES: u64 = 1 << 60;
 
 /// A statistics file longer than this is not a statistics file.
 const LONGEST_FILE_BYTES: usize = 1 << 20;
 
 const A_NUMBER: &str = "a number of bytes";
 const A_LIMIT: &str = "a limit in bytes above zero, or \"max\"";
-const A_STATISTIC: &str = "a line of a name and a number";
+pub(super) const A_STATISTIC: &str = "a line of a name and a number";
 
 /// A file whose path is computed once and read many times.
 #[derive(Debug)]
@@ -81,6 +94,12 @@ impl SourceFile {
         key: &'static str,
         parse: impl FnOnce(&[u8]) -> Result<T, &'static str>,
     ) -> Result<T, SourceError> {
+        self.lines(LineAfter { key, parse: Some(parse), value: None })
+    }
+
+    /// Reads line by line, to the end or until `lines` has enough.
+    pub(super) fn lines<L: Lines>(&self, mut lines: L) -> Result<L::Answer, SourceError> {
+        let garbled = |expected, text: &[u8]| SourceError::garbled(&self.name, expected, text);
         let mut buffer = [0; 4096];
         let mut file = self.open()?;
         let mut kept = 0;
@@ -94,17 +113,20 @@ impl SourceFile {
             let whole = match text.iter().rposition(|&byte| byte == b'\n') {
                 _ if at_end => filled,
                 Some(newline) => newline + 1,
-                None => return Err(SourceError::garbled(&self.name, A_STATISTIC, text)),
+                None => return Err(garbled(A_STATISTIC, text)),
             };
+            let mut has_enough = at_end;
             for line in text[..whole].split(|&byte| byte == b'\n') {
-                let rest = line.strip_prefix(key.as_bytes());
-                if let Some(value) = rest.and_then(|rest| rest.strip_prefix(b" ")) {
-                    return parse(value)
-                        .map_err(|expected| SourceError::garbled(&self.name, expected, line));
+                if lines.line(line).map_err(|expected| garbled(expected, line))?.is_break() {
+                    has_enough = true;
+                    break;
                 }
             }
-            if at_end || seen > LONGEST_FILE_BYTES {
-                return Err(SourceError::garbled(&self.name, key, &text[..whole]));
+            if has_enough {
+                return lines.end().map_err(|expected| garbled(expected, &text[..whole]));
+            }
+            if seen > LONGEST_FILE_BYTES {
+                return Err(garbled("a file of less than 1 MiB", &text[..whole]));
             }
             buffer.copy_within(whole..filled, 0);
             kept = filled - whole;
@@ -127,6 +149,32 @@ impl SourceFile {
             }
         }
         Ok(filled)
+    }
+}
+
+/// The first line of `key`, a space and what `parse` takes.
+struct LineAfter<P, T> {
+    key: &'static str,
+    parse: Option<P>,
+    value: Option<T>,
+}
+
+impl<P: FnOnce(&[u8]) -> Result<T, &'static str>, T> Lines for LineAfter<P, T> {
+    type Answer = T;
+
+    fn line(&mut self, line: &[u8]) -> Result<ControlFlow<()>, &'static str> {
+        let value = line.strip_prefix(self.key.as_bytes()).and_then(|rest| rest.strip_prefix(b" "));
+        if let Some(value) = value
+            && let Some(parse) = self.parse.take()
+        {
+            self.value = Some(parse(value)?);
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn end(self) -> Result<T, &'static str> {
+        self.value.ok_or(self.key)
     }
 }
 

@@ -1,10 +1,14 @@
 //! Everything that a monitor reads and does outside of itself, behind one trait, so that tests
 //! can put a made-up process in its place.
 
+use std::sync::Arc;
+
 use bursar_alloc::{Collect, Collected, TagHandle, TagUsage, Watch};
 
-use super::{Cgroup, Process};
+use super::surroundings::{Surroundings, Unavailable};
+use super::{LimitReport, Limits, Process};
 use crate::budget::Budget;
+use crate::clock::Clock;
 use crate::pressure::{Sample, TagExcess};
 
 /// What a monitor sees of the process, and how it has pages given back.
@@ -14,6 +18,12 @@ pub(crate) trait Sources: Send {
 
     /// Reads everything, and gives the allocator its new headroom.
     fn sample(&mut self, budget: &Budget) -> Sample;
+
+    /// The limit in force at the last sample. Another `Arc` when something about it changed.
+    fn limits(&self) -> Arc<LimitReport>;
+
+    /// What the last sample could not read, and why. Another `Arc` when that changed.
+    fn unavailable(&self) -> Arc<Unavailable>;
 
     /// Reads the live and charged bytes alone.
     fn held_bytes(&mut self) -> u64;
@@ -45,9 +55,8 @@ pub(crate) trait Sources: Send {
 #[derive(Debug)]
 pub(crate) struct Sampler {
     watch: Watch,
-    process: Option<Process>,
-    cgroup: Option<Cgroup>,
-    limit_bytes: Option<u64>,
+    surroundings: Surroundings,
+    clock: Arc<dyn Clock>,
 }
 
 /// The headroom is at least this part of the budget, so that at a watermark the allocator does
@@ -55,8 +64,8 @@ pub(crate) struct Sampler {
 const MIN_ROOM_PART: u64 = 512;
 
 impl Sampler {
-    pub(crate) fn new(watch: Watch, cgroup: Option<Cgroup>, limit_bytes: Option<u64>) -> Self {
-        Self { watch, process: Process::open().ok(), cgroup, limit_bytes }
+    pub(crate) fn new(watch: Watch, limits: Limits, clock: Arc<dyn Clock>) -> Self {
+        Self { watch, surroundings: Surroundings::new(Process::open(), limits), clock }
     }
 }
 
@@ -66,15 +75,21 @@ impl Sources for Sampler {
     }
 
     fn sample(&mut self, budget: &Budget) -> Sample {
-        let mut sample = Sample { limit_bytes: self.limit_bytes, ..Sample::default() };
+        let mut sample = Sample::default();
         self.watch.scan(|live_bytes| {
             read_heap(&mut sample, live_bytes);
             room_for_live(&sample, budget)
         });
-        sample.resident_bytes = self.process.as_ref().and_then(|p| p.resident_bytes().ok());
-        sample.working_set_bytes =
-            self.cgroup.as_ref().and_then(|c| c.usage().ok()).map(|usage| usage.working_set_bytes);
+        self.surroundings.read(self.clock.now(), &mut sample);
         sample
+    }
+
+    fn limits(&self) -> Arc<LimitReport> {
+        self.surroundings.limits()
+    }
+
+    fn unavailable(&self) -> Arc<Unavailable> {
+        self.surroundings.unavailable()
     }
 
     fn held_bytes(&mut self) -> u64 {
