@@ -40,6 +40,9 @@ pub(super) struct Place {
 
 /// Finds this process's memory cgroup below `root`.
 pub(super) fn locate(root: &Path) -> Result<Place, SourceError> {
+    if !present(root, Path::new(PROC_CGROUP)) {
+        return Err(SourceError::NoMemoryController { found: "there is no /proc/self/cgroup" });
+    }
     let memberships = read_table(root, PROC_CGROUP)?;
     let mounts = read_table(root, PROC_MOUNTINFO)?;
     let mounts: Vec<Mount> = mounts.lines().filter_map(Mount::parse).collect();

@@ -199,7 +199,9 @@ fn without_a_memory_cgroup_nothing_is_guessed() {
     no_controller.write("sys/fs/cgroup/cgroup.controllers", "cpu pids\n");
     let hidden_v1 = v1("/app", &[]);
     hidden_v1.write("proc/self/mountinfo", V2_MOUNT);
-    for root in [nothing_mounted, no_membership, no_controller, hidden_v1] {
+    let no_cgroups = v2("/app", &[("/app", "1048576", "max")]);
+    no_cgroups.remove("proc/self/cgroup");
+    for root in [nothing_mounted, no_membership, no_controller, hidden_v1, no_cgroups] {
         let error = Cgroup::discover_under(root.path()).expect_err("no memory cgroup");
         assert!(matches!(error, SourceError::NoMemoryController { .. }), "{error:?}");
     }
