@@ -12,11 +12,14 @@ use crate::budget::Budget;
 use crate::builder::{Builder, TagBudgets};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::history::History;
 use crate::pressure::PressureLevel;
 use crate::registry::{Entry, Registration, Registry};
 use crate::signal::PressureSignal;
 use crate::stats::Stats;
 use crate::status::Shared;
+#[cfg(feature = "trace")]
+use crate::trace::{Recorded, Trace, TraceWriter};
 
 pub use calls::Checkpoint;
 pub(crate) use thread::MonitorThread;
@@ -107,6 +110,51 @@ impl Bursar {
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats::read(&self.budget, &self.registry, &self.shared, self.clock.now())
+    }
+
+    /// What was read and done so far, within bounds. A copy, made under the lock that the monitor
+    /// writes its findings under: some tens of microseconds, and up to 0.4 MiB.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.shared.lock().history.clone()
+    }
+
+    /// Records from here on into `writer`, as lines of JSON (`docs/trace.md`), until the returned
+    /// value is finished or dropped: readings a tenth of a second apart, changes of level,
+    /// cleanups, and what each purgeable holds. For [`Replay`](crate::Replay).
+    ///
+    /// A thread of its own writes, with no lock held. Four times a second it takes the status's
+    /// lock for some microseconds and asks each purgeable for its size; a reading is a line of
+    /// about 250 bytes.
+    ///
+    /// # Errors
+    ///
+    /// That there can be no thread. What the writer fails with,
+    /// [`TraceWriter::finish`](crate::TraceWriter::finish) says.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let bursar = bursar::Bursar::builder().start()?;
+    /// let recording = bursar.record_trace(std::fs::File::create("service.trace")?)?;
+    /// // ... the service runs ...
+    /// let lines = recording.finish()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "trace")]
+    pub fn record_trace(
+        &self,
+        writer: impl std::io::Write + Send + 'static,
+    ) -> std::io::Result<TraceWriter> {
+        let limit_bytes = self.shared.lock().limits.limit_bytes;
+        let profile = self.budget.profile().clone();
+        let trace = Trace::new(self.budget.soft_limit_bytes(), limit_bytes, profile)
+            .map_err(std::io::Error::other)?;
+        let (shared, registry) = (Arc::clone(&self.shared), self.registry.clone());
+        let recorded = Recorded { shared, registry, clock: Arc::clone(&self.clock) };
+        TraceWriter::start(&trace, recorded, writer)
     }
 
     /// Stops the monitor and waits for it, unless called from one of its callbacks. Stopping

@@ -25,9 +25,10 @@
 //!
 //! The modules, lowest first; each knows only those above it: `reading`, `budget`, `profile`,
 //! `pressure`, `purge`, `ladder` and `report` are pure; `clock` and `source` bring time and usage
-//! in; `limit_budget` makes a budget of a limit; `registry` knows
-//! whom to ask; `cleanup` carries a plan out; `monitor` puts them together; `bursar` is what a
-//! user holds; `stats` is what is read; `managed` is what people put into services.
+//! in; `limit_budget` makes a budget of a limit; `registry` knows whom to ask; `cleanup` carries a
+//! plan out; `thinned` and `history` keep what was; `monitor` puts them together; `trace` and
+//! `replay` record a run and play it again; `bursar` is what a user holds; `stats` is what is
+//! read; `managed` is what people put into services.
 
 #![forbid(unsafe_code)]
 
@@ -41,6 +42,7 @@ mod cooldown;
 mod cpu_share;
 mod error;
 mod growth;
+mod history;
 mod ladder;
 mod limit_budget;
 mod managed;
@@ -50,6 +52,7 @@ mod profile;
 mod purge;
 mod reading;
 mod registry;
+mod replay;
 mod report;
 mod signal;
 mod source;
@@ -57,6 +60,8 @@ mod stats;
 mod status;
 #[cfg(test)]
 mod testing;
+mod thinned;
+mod trace;
 
 #[cfg(all(feature = "jemalloc", not(all(windows, target_env = "msvc"))))]
 pub use bursar_alloc::Jemalloc;
@@ -75,6 +80,7 @@ pub use crate::bursar::{Bursar, Checkpoint};
 pub use crate::config::Config;
 pub use crate::cooldown::Cooldown;
 pub use crate::error::{Error, InvalidVariable};
+pub use crate::history::{History, LevelChange, SamplePoint};
 pub use crate::ladder::{Ask, Candidate, Ladder, Plan, PlannedStage, Stage};
 pub use crate::managed::{Cache, CacheBuilder, CacheStats};
 pub use crate::pressure::{Diagnosis, Finding, Pressure, PressureLevel, Sample, diagnose};
@@ -82,6 +88,7 @@ pub use crate::profile::{Policy, Profile, Watermarks};
 pub use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
 pub use crate::reading::{CgroupEvents, MemoryStall, SystemUsage};
 pub use crate::registry::{Entry, Registration, Registry};
+pub use crate::replay::{LevelTimes, Replay, ReplayReport, RunFigures};
 pub use crate::report::{
     CleanupReport, CollectReport, Compliance, EmergencyReport, PurgeReport, PurgeStatus,
     StageReport,
@@ -93,3 +100,6 @@ pub use crate::source::{
 };
 pub use crate::stats::{PurgeableStats, Stats};
 pub use crate::status::Stall;
+pub use crate::trace::{Trace, TraceEvent, TraceItem, TracedCleanup, TracedPurgeable};
+#[cfg(feature = "trace")]
+pub use crate::trace::{TraceError, TraceWriter};

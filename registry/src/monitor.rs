@@ -46,6 +46,13 @@ pub(crate) struct Settings {
     pub(crate) last_report_path: Option<PathBuf>,
 }
 
+impl Settings {
+    pub(crate) fn new(budget: Budget, ladder: Ladder) -> Self {
+        let (observe_only, final_cleanup) = (false, false);
+        Self { budget, ladder, observe_only, final_cleanup, last_report_path: None }
+    }
+}
+
 pub(crate) struct Monitor {
     settings: Settings,
     registry: Registry,
@@ -137,6 +144,7 @@ impl Monitor {
             status.limits = self.sources.limits();
             status.unavailable = self.sources.unavailable();
             status.finding = Some(finding);
+            status.history.add_reading(now, sample, finding, self.pressure.level);
             status.pressure = self.pressure;
             status.cooldown.clone_from(&self.cooldown);
         }

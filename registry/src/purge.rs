@@ -88,6 +88,8 @@ pub enum PurgeOutcome {
 
 /// What it costs to have again what a purge throws away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum RebuildCost {
     /// Next to nothing: buffers, parsed copies.
     Low,

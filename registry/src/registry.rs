@@ -178,7 +178,7 @@ impl Registry {
 }
 
 /// The same characters as a tag's name has.
-fn is_valid_name(name: &str) -> bool {
+pub(crate) fn is_valid_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "_-.:/".contains(c);
     (1..=MAX_TAG_NAME_LEN).contains(&name.len()) && name.chars().all(fits)
 }

@@ -161,7 +161,7 @@ impl Stats {
             cooldown: status.cooldown.clone(),
             stall: status.stall(now, budget.profile().stall_after),
             last_report_error: status.last_report_error.clone(),
-            last_cleanup: status.reports.back().cloned(),
+            last_cleanup: status.history.last_cleanup().cloned(),
             uptime: now,
         }
     }

@@ -1,17 +1,14 @@
 //! [`Status`]: what a monitor has found and done, for readers on other threads.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::cooldown::Cooldown;
+use crate::history::History;
 use crate::pressure::{Finding, Pressure, Sample};
 use crate::report::CleanupReport;
 use crate::signal::PressureSignal;
 use crate::source::{LimitReport, Unavailable};
-
-/// Cleanup reports that are kept.
-pub(crate) const REPORTS_KEPT: usize = 32;
 
 #[derive(Debug, Default)]
 pub(crate) struct Status {
@@ -32,8 +29,7 @@ pub(crate) struct Status {
     pub(crate) running: Option<Running>,
     /// Why the last report could not be written, if that is so.
     pub(crate) last_report_error: Option<String>,
-    /// The latest reports, oldest first.
-    pub(crate) reports: VecDeque<CleanupReport>,
+    pub(crate) history: History,
 }
 
 /// A callback under way.
@@ -71,10 +67,7 @@ impl Status {
         self.cleanups_total += 1;
         self.freed_bytes_total += report.freed_bytes;
         self.collected_bytes_total += report.collected_bytes.unwrap_or(0);
-        if self.reports.len() == REPORTS_KEPT {
-            self.reports.pop_front();
-        }
-        self.reports.push_back(report);
+        self.history.add_cleanup(report);
     }
 }
 

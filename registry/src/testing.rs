@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bursar_alloc::{Collect, Collected, TagHandle};
+use bursar_alloc::{AccountingAllocator, Collect, Collected, System, TagHandle};
 
 use crate::budget::Budget;
 use crate::clock::Clock;
@@ -13,6 +13,9 @@ use crate::pressure::{Sample, TagExcess};
 use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable};
 use crate::registry::Entry;
 use crate::source::{LimitAnswer, LimitCandidate, LimitReport, LimitSource, Sources, Unavailable};
+
+#[global_allocator]
+static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
 
 pub(crate) const MIB: u64 = 1 << 20;
 

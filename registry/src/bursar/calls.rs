@@ -57,7 +57,7 @@ impl Bursar {
             monitor.step();
             let status = self.shared.lock();
             let is_new = status.cleanups_total > before;
-            let cleanup = if is_new { status.reports.back().cloned() } else { None };
+            let cleanup = if is_new { status.history.last_cleanup().cloned() } else { None };
             Checkpoint { level: status.pressure.level, cleanup }
         })
     }

@@ -44,7 +44,7 @@ impl Monitor {
             let bytes = bytes.map_or("unknown".to_owned(), |bytes| ByteSize(bytes).to_string());
             let _ = write!(text, "\n{name} {bytes}");
         }
-        let last_cleanup = status.reports.back().cloned();
+        let last_cleanup = status.history.last_cleanup().cloned();
         drop(status);
         let mut tags = bursar_alloc::usage().tags;
         tags.sort_by_key(|tag| std::cmp::Reverse(tag.live_bytes));

@@ -11,7 +11,6 @@ use bursar_alloc::Collect;
 
 use super::*;
 use crate::registry::Registration;
-use crate::status::REPORTS_KEPT;
 use crate::testing::{FakeCache, FakeClock, FakeProcess, MIB};
 
 struct Setting {
@@ -32,13 +31,7 @@ fn setting_with(change: impl FnOnce(&mut Settings)) -> Setting {
     let registry = Registry::default();
     let clock = Arc::new(FakeClock::default());
     let shared = Arc::new(Shared::default());
-    let mut settings = Settings {
-        budget: Budget::new(100 * MIB).unwrap(),
-        ladder: Ladder::default(),
-        observe_only: false,
-        final_cleanup: false,
-        last_report_path: None,
-    };
+    let mut settings = Settings::new(Budget::new(100 * MIB).unwrap(), Ladder::default());
     change(&mut settings);
     let monitor = Monitor::new(
         settings,
@@ -105,7 +98,7 @@ fn dirty_pages_are_collected_and_the_cache_keeps_every_entry() {
     assert!(cache.asked_bytes().is_empty());
     assert_eq!(setting.process.collections(), [Collect::Purge]);
     let status = setting.shared.lock();
-    let report = status.reports.back().unwrap();
+    let report = status.history.last_cleanup().unwrap();
     assert_eq!(report.diagnosis, Diagnosis::Dirty);
     assert_eq!(report.collected_bytes, Some(55 * MIB));
     assert_eq!(status.freed_bytes_total, 0);
@@ -211,14 +204,17 @@ fn a_cache_is_not_trimmed_on_and_on_for_pages_that_do_not_come_free() {
 }
 
 #[test]
-fn the_latest_reports_are_kept_and_no_more() {
+fn readings_changes_of_level_and_cleanups_go_into_the_history() {
     let mut setting = setting();
-    let (_cache, _registration) = setting.cache(10_000);
-    for _ in 0..REPORTS_KEPT + 5 {
-        setting.process.set_live_mib(71);
-        setting.step_after(SECOND);
-    }
-    let status = setting.shared.lock();
-    assert_eq!(status.cleanups_total, REPORTS_KEPT as u64 + 5);
-    assert_eq!(status.reports.len(), REPORTS_KEPT);
+    let (_cache, _registration) = setting.cache(60);
+    setting.monitor.step();
+    setting.process.set_live_mib(71);
+    setting.step_after(SECOND);
+    setting.step_after(SECOND);
+    let history = setting.shared.lock().history.clone();
+    let levels: Vec<_> = history.level_changes().map(|change| change.to).collect();
+    assert_eq!(levels, [PressureLevel::Warning, PressureLevel::Normal]);
+    assert_eq!(history.cleanups().count(), 1);
+    let live: Vec<_> = history.samples().map(|point| point.sample.live_bytes / MIB).collect();
+    assert_eq!(live[..2], [0, 71], "the reading before the cleanup, not the lower one after");
 }

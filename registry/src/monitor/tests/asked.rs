@@ -64,9 +64,13 @@ fn observing_alone_judges_and_reports_and_purges_nothing() {
     assert!(setting.process.collections().is_empty());
     assert_eq!(setting.level(), PressureLevel::Critical);
     let status = setting.shared.lock();
-    let report = status.reports.front().unwrap();
+    let report = status.history.cleanups().next().unwrap();
     assert!(report.observed_only && report.target_bytes > 0);
-    assert_eq!(status.reports.len(), 2, "one a cooldown, and the one that was asked for");
+    assert_eq!(
+        status.history.cleanups().count(),
+        2,
+        "one a cooldown, and the one that was asked for"
+    );
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn a_tag_over_its_budget_has_only_what_is_registered_under_it_or_its_parts_trimm
     let margin = 20 * MIB / 16;
     assert_eq!(part.asked_bytes(), [5 * MIB + margin]);
     assert_eq!(setting.level(), PressureLevel::Normal, "the process is not short of memory");
-    let report = setting.shared.lock().reports.back().cloned().unwrap();
+    let report = setting.shared.lock().history.last_cleanup().cloned().unwrap();
     assert_eq!(report.tag.as_deref(), Some("monitor/over"));
 
     setting.step_after(SECOND);
