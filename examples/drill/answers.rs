@@ -66,6 +66,11 @@ impl Answers {
         }
     }
 
+    /// How many pictures there are.
+    pub(crate) fn pictures(&self) -> u64 {
+        self.thumbnails.len() as u64
+    }
+
     /// Bytes of all answers together: what an unbounded cache grows to.
     pub(crate) fn bytes(&self) -> u64 {
         let all = self.thumbnails.iter().chain(&self.palettes);

@@ -1,4 +1,4 @@
-//! The chart: memory over time of both runs, beside the limit and the budget.
+//! The chart: memory over time of the runs, beside the limit and the budget.
 
 use crate::run::{Fate, Report};
 use plotters::coord::Shift;
@@ -7,6 +7,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::error::Error;
 use std::path::Path;
+use std::time::Duration;
 
 const SIZE: (u32, u32) = (960, 480);
 const FONT: &str = "sans-serif";
@@ -22,7 +23,8 @@ type Axes<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64,
 /// What is drawn.
 #[derive(Debug)]
 pub(crate) struct Chart<'a> {
-    pub(crate) bare: &'a Report,
+    /// Not where Bursar runs alone.
+    pub(crate) bare: Option<&'a Report>,
     pub(crate) bursar: &'a Report,
     pub(crate) limit: u64,
     pub(crate) budget: u64,
@@ -39,8 +41,10 @@ impl Chart<'_> {
         self.level(&mut axes, self.limit, LIMIT, "limit")?;
         self.level(&mut axes, self.budget, BUDGET, "Bursar's budget")?;
         self.memory(&mut axes, self.bursar, BURSAR, "with Bursar")?;
-        self.memory(&mut axes, self.bare, BARE, "bare allocator")?;
-        self.end_of_bare(&mut axes)?;
+        if let Some(bare) = self.bare {
+            self.memory(&mut axes, bare, BARE, "bare allocator")?;
+            self.end_of_bare(&mut axes, bare)?;
+        }
         axes.configure_series_labels()
             .position(SeriesLabelPosition::LowerRight)
             .label_font((FONT, 15).into_font().color(&INK))
@@ -83,8 +87,8 @@ impl Chart<'_> {
 
     /// The length of the longer run.
     fn seconds(&self) -> f64 {
-        let longest = self.bare.alive.max(self.bursar.alive);
-        longest.as_secs_f64().max(1.0)
+        let bare = self.bare.map_or(Duration::ZERO, |bare| bare.alive);
+        bare.max(self.bursar.alive).as_secs_f64().max(1.0)
     }
 
     /// A horizontal line with its name and value.
@@ -124,17 +128,17 @@ impl Chart<'_> {
     }
 
     /// Marks where the bare run ended, and how.
-    fn end_of_bare(&self, axes: &mut Axes<'_, '_>) -> Result<(), Box<dyn Error>> {
-        let what = match self.bare.fate {
+    fn end_of_bare(&self, axes: &mut Axes<'_, '_>, bare: &Report) -> Result<(), Box<dyn Error>> {
+        let what = match bare.fate {
             Fate::Killed => "killed by the kernel",
             Fate::Stopped => "stopped by the drill",
             _ => return Ok(()),
         };
-        let Some(&at) = points(self.bare).last() else {
+        let Some(&at) = points(bare).last() else {
             return Ok(());
         };
         axes.draw_series([Cross::new(at, 7, BARE.stroke_width(3))])?;
-        let words = format!("bare allocator {what} after {:.1} s", self.bare.alive.as_secs_f64());
+        let words = format!("bare allocator {what} after {:.1} s", bare.alive.as_secs_f64());
         // Towards the middle, so that it fits beside the mark.
         let late = at.0 > self.seconds() / 2.0;
         let (side, step) = if late { (HPos::Right, -0.012) } else { (HPos::Left, 0.012) };

@@ -1,5 +1,6 @@
-//! The load: a fixed sequence of requests over keep-alive connections, each
-//! asking for the next as soon as it has its answer, and checking every one.
+//! The load: a fixed sequence of requests over keep-alive connections, which
+//! check every answer. Each asks for the next as soon as it has its answer, or
+//! when that is due, at a steady rate.
 
 use crate::answers::{Answer, Answers};
 use bytes::Bytes;
@@ -21,7 +22,7 @@ use thumbnail::{CACHE_HEADER, Kind};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep_until, timeout};
 
 /// How strongly a few pictures are preferred to the rest.
 const ZIPF_EXPONENT: f64 = 0.9;
@@ -59,6 +60,10 @@ pub(crate) struct Load {
     pub(crate) address: SocketAddr,
     pub(crate) sequence: Arc<[Ask]>,
     pub(crate) answers: Arc<Answers>,
+    /// When the first request is due.
+    pub(crate) begun: Instant,
+    /// Requests that are due each second; without it, all at once.
+    pub(crate) rate: Option<u32>,
     /// Requests are begun until then.
     pub(crate) until: Instant,
     /// True once the server has ended.
@@ -76,7 +81,8 @@ pub(crate) struct Tally {
     pub(crate) wrong: u64,
     pub(crate) failed: u64,
     pub(crate) bytes: u64,
-    /// From the request's first byte to the answer's last, in microseconds.
+    /// From the request's first byte to the answer's last, in microseconds; at a
+    /// steady rate from when it was due, so that what waits its turn counts.
     pub(crate) latencies: Histogram<u64>,
 }
 
@@ -122,8 +128,11 @@ impl Load {
     /// One connection's requests; it connects again after a failure.
     async fn connection(self: Arc<Self>, mut tally: Tally) -> Tally {
         let mut sender = None;
-        while let Some(ask) = self.take() {
-            let outcome = match timeout(PATIENCE, self.ask(&mut sender, ask)).await {
+        while let Some((ask, due)) = self.take() {
+            if let Some(due) = due {
+                sleep_until(due.into()).await;
+            }
+            let outcome = match timeout(PATIENCE, self.ask(&mut sender, ask, due)).await {
                 Ok(outcome) => outcome,
                 Err(late) => Err(late.into()),
             };
@@ -139,19 +148,28 @@ impl Load {
         tally
     }
 
-    /// The next of the sequence, if there is one and time for it.
-    fn take(&self) -> Option<Ask> {
-        let in_time = Instant::now() < self.until && !*self.ended.borrow();
-        let next = || self.next.fetch_add(1, Ordering::Relaxed);
-        in_time.then(next).and_then(|at| self.sequence.get(at).copied())
+    /// The next of the sequence, if there is one and time for it, and when it is
+    /// due.
+    fn take(&self) -> Option<(Ask, Option<Instant>)> {
+        if Instant::now() >= self.until || *self.ended.borrow() {
+            return None;
+        }
+        let at = self.next.fetch_add(1, Ordering::Relaxed);
+        let due = self.rate.map(|rate| self.begun + Duration::from_secs(1) * at as u32 / rate);
+        Some((*self.sequence.get(at)?, due))
     }
 
-    async fn ask(&self, sender: &mut Option<Sender>, ask: Ask) -> Result<Reply, Failure> {
+    async fn ask(
+        &self,
+        sender: &mut Option<Sender>,
+        ask: Ask,
+        due: Option<Instant>,
+    ) -> Result<Reply, Failure> {
         let sender = match sender {
             Some(connected) => connected,
             None => sender.insert(connect(self.address).await?),
         };
-        let begun = Instant::now();
+        let begun = due.unwrap_or_else(Instant::now);
         let request = get(self.address, &ask.kind.path(ask.id))?;
         let response = sender.send_request(request).await?;
         Reply::read(response, begun).await
@@ -234,34 +252,60 @@ mod tests {
     use super::*;
     use tokio::net::TcpListener;
 
-    /// A load of 400 requests over the real service; then one answer is said to
-    /// be another than it is.
-    #[tokio::test]
-    async fn every_answer_is_checked() {
+    /// The real service, on a port of its own.
+    async fn service() -> SocketAddr {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let routes = thumbnail::router(thumbnail::Service::unbounded());
         tokio::spawn(axum::serve(listener, routes).into_future());
-        let sequence: Arc<[Ask]> = sequence(1, 400, 20).expect("a sequence").into();
-        let (_ended, told) = watch::channel(false);
-        let load = |answers| Load {
+        address
+    }
+
+    /// `sequence`, as fast as it goes.
+    fn load(address: SocketAddr, sequence: &Arc<[Ask]>, answers: Answers) -> Load {
+        // Nobody says that the server has ended.
+        let (_, told) = watch::channel(false);
+        let begun = Instant::now();
+        Load {
             address,
-            sequence: Arc::clone(&sequence),
+            sequence: Arc::clone(sequence),
             answers: Arc::new(answers),
-            until: Instant::now() + PATIENCE,
-            ended: told.clone(),
+            begun,
+            rate: None,
+            until: begun + PATIENCE,
+            ended: told,
             next: AtomicUsize::new(0),
             served: Arc::default(),
-        };
-        let right = load(Answers::compute(20)).run(4).await.expect("a tally");
+        }
+    }
+
+    /// A load of 400 requests; then one answer is said to be another than it is.
+    #[tokio::test]
+    async fn every_answer_is_checked() {
+        let address = service().await;
+        let sequence: Arc<[Ask]> = sequence(1, 400, 20).expect("a sequence").into();
+        let right = load(address, &sequence, Answers::compute(20));
+        let right = right.run(4).await.expect("a tally");
         assert_eq!((right.served, right.wrong, right.failed), (400, 0, 0));
         assert!(right.hits > 300);
 
         let mut answers = Answers::compute(20);
         answers.spoil_first_thumbnail();
         let asked = sequence.iter().filter(|ask| ask.is_first_thumbnail()).count();
-        let wrong = load(answers).run(4).await.expect("a tally");
+        let wrong = load(address, &sequence, answers).run(4).await.expect("a tally");
         assert_eq!((wrong.served, wrong.wrong), (400, asked as u64));
+    }
+
+    #[tokio::test]
+    async fn at_a_steady_rate_no_request_is_begun_before_it_is_due() {
+        let address = service().await;
+        let sequence: Arc<[Ask]> = sequence(1, 21, 5).expect("a sequence").into();
+        let load = Load { rate: Some(200), ..load(address, &sequence, Answers::compute(5)) };
+        let begun = load.begun;
+        let tally = load.run(4).await.expect("a tally");
+        assert_eq!((tally.served, tally.wrong), (21, 0));
+        // The last of 21 is due after 20 times 5 ms.
+        assert!(begun.elapsed() >= Duration::from_millis(100));
     }
 
     impl Ask {

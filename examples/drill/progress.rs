@@ -11,7 +11,7 @@ const PLAIN_EVERY: Duration = Duration::from_secs(5);
 /// The progress of one piece of work.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    label: &'static str,
+    label: String,
     unit: &'static str,
     total: u64,
     bar: Option<ProgressBar>,
@@ -20,17 +20,23 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Begins to show work of `total` `unit`s.
-    pub(crate) fn new(label: &'static str, total: u64, unit: &'static str) -> Self {
+    pub(crate) fn new(label: &str, total: u64, unit: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let template = "{prefix:<26} {bar:32} {pos:>7}/{len} {msg}";
             let style = ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(total).with_style(style).with_prefix(label)
+            ProgressBar::new(total).with_style(style).with_prefix(label.to_owned())
         });
         if bar.is_none() {
             eprintln!("{label} ({total} {unit})");
         }
-        Self { label, unit, total, bar, next_line: Cell::new(Instant::now() + PLAIN_EVERY) }
+        Self {
+            label: label.to_owned(),
+            unit,
+            total,
+            bar,
+            next_line: Cell::new(Instant::now() + PLAIN_EVERY),
+        }
     }
 
     /// Shows that `done` of the total is done, and `note` beside it.

@@ -1,54 +1,33 @@
-//! The end of a drill: both runs side by side, and whether it was passed.
+//! The end of a drill: its runs side by side, and whether it was passed.
 
 use crate::run::{Fate, Report};
-use bytesize::ByteSize;
-use comfy_table::{CellAlignment, Table, presets};
+use crate::server::Reclaim;
+use crate::show::{self, bytes, grouped, or_dash, percent};
 use std::time::Duration;
 
-/// Both runs.
+/// The runs of a drill.
 #[derive(Debug)]
-pub(crate) struct Both {
+pub(crate) struct Runs {
     pub(crate) bare: Report,
     pub(crate) bursar: Report,
+    /// The same with unlimited memory, if that was asked for.
+    pub(crate) unlimited: Option<Report>,
     /// Whether the kernel held the limit and nothing bounded the bare run.
     pub(crate) must_kill: bool,
 }
 
-impl Both {
+impl Runs {
     /// The table that ends a drill.
     pub(crate) fn table(&self) -> String {
-        let mut table = Table::new();
-        table.load_style(presets::ASCII_MARKDOWN);
-        table.set_header(["", "bare allocator", "with Bursar"]);
-        let mut row = |name: &str, show: &dyn Fn(&Report) -> String| {
-            table.add_row([name.to_owned(), show(&self.bare), show(&self.bursar)]);
-        };
-        row("fate", &|run| run.fate.in_words());
-        row("alive", &|run| format!("{:.1} s", run.alive.as_secs_f64()));
-        row("requests served", &|run| grouped(run.tally.served));
-        row("data sent", &|run| bytes(run.tally.bytes));
-        row("requests a second", &|run| grouped(run.throughput() as u64));
-        row("requests a CPU-second", &|run| or_dash(run.per_cpu_second()));
-        row("hit rate", &|run| format!("{:.1} %", run.hit_rate() * 100.0));
-        row("latency p50", &|run| run.latency(0.5));
-        row("latency p99", &|run| run.latency(0.99));
-        row("latency p99.9", &|run| run.latency(0.999));
-        row("peak memory", &|run| bytes(run.peak));
-        row("wrong answers", &|run| grouped(run.tally.wrong));
-        row("failed requests", &|run| grouped(run.tally.failed));
-        row("cleanups", &|run| or_dash(run.reclaim.map(|did| did.cleanups)));
-        row("given back: entries", &|run| or_dash_bytes(run.reclaim.map(|did| did.freed)));
-        row("given back: pages", &|run| or_dash_bytes(run.reclaim.map(|did| did.collected)));
-        for column in table.column_iter_mut().skip(1) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        table.to_string()
+        let mut named = vec![("bare allocator", &self.bare), ("with Bursar", &self.bursar)];
+        named.extend(self.unlimited.as_ref().map(|run| ("unlimited memory", run)));
+        table(&named)
     }
 
     /// Everything that should have gone otherwise; nothing if all went well.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
-        if !matches!(self.bursar.fate, Fate::Served | Fate::TimeUp) {
+        if !self.bursar.fate.lived() {
             let fate = self.bursar.fate.in_words();
             complaints.push(format!("the server under Bursar did not live: {fate}"));
         }
@@ -72,8 +51,36 @@ impl Both {
     }
 }
 
+/// Runs with their names, side by side.
+pub(crate) fn table(runs: &[(&str, &Report)]) -> String {
+    let names = runs.iter().map(|&(name, _)| name);
+    let mut table = show::table([""].into_iter().chain(names));
+    let mut row = |name: &str, show: &dyn Fn(&Report) -> String| {
+        let cells = runs.iter().map(|&(_, run)| show(run));
+        table.add_row([name.to_owned()].into_iter().chain(cells).collect::<Vec<_>>());
+    };
+    row("fate", &|run| run.fate.in_words());
+    row("alive", &|run| show::seconds(run.alive));
+    row("requests served", &|run| grouped(run.tally.served));
+    row("data sent", &|run| bytes(run.tally.bytes));
+    row("requests a second", &|run| grouped(run.throughput() as u64));
+    row("requests a CPU-second", &|run| or_dash(run.per_cpu_second(), |rate| grouped(rate as u64)));
+    row("hit rate", &|run| percent(run.hit_rate()));
+    row("latency p50", &|run| run.latency(0.5));
+    row("latency p99", &|run| run.latency(0.99));
+    row("latency p99.9", &|run| run.latency(0.999));
+    row("peak memory", &|run| bytes(run.peak));
+    row("wrong answers", &|run| grouped(run.tally.wrong));
+    row("failed requests", &|run| grouped(run.tally.failed));
+    row("cleanups", &|run| or_dash(run.reclaim(), |did| grouped(did.cleanups)));
+    row("given back: entries", &|run| or_dash(run.reclaim(), |did| bytes(did.freed)));
+    row("given back: pages", &|run| or_dash(run.reclaim(), |did| bytes(did.collected)));
+    show::align(&mut table);
+    table.to_string()
+}
+
 impl Fate {
-    fn in_words(&self) -> String {
+    pub(crate) fn in_words(&self) -> String {
         match self {
             Fate::Served => "served everything".to_owned(),
             Fate::TimeUp => "still serving when its time was up".to_owned(),
@@ -85,19 +92,40 @@ impl Fate {
 }
 
 impl Report {
-    fn throughput(&self) -> f64 {
+    /// Requests served a second.
+    pub(crate) fn throughput(&self) -> f64 {
         self.tally.served as f64 / self.alive.max(Duration::from_millis(1)).as_secs_f64()
     }
 
     /// Requests for each second of the server's processor time.
-    fn per_cpu_second(&self) -> Option<u64> {
+    pub(crate) fn per_cpu_second(&self) -> Option<f64> {
         let last = self.samples.last()?;
         let rate = last.served as f64 / last.cpu.as_secs_f64();
-        rate.is_finite().then_some(rate as u64)
+        rate.is_finite().then_some(rate)
     }
 
-    fn hit_rate(&self) -> f64 {
+    /// Cores that the server used on average.
+    pub(crate) fn cores_used(&self) -> Option<f64> {
+        let last = self.samples.last()?;
+        let cores = last.cpu.as_secs_f64() / last.at.as_secs_f64();
+        cores.is_finite().then_some(cores)
+    }
+
+    pub(crate) fn hit_rate(&self) -> f64 {
         self.tally.hits as f64 / self.tally.served.max(1) as f64
+    }
+
+    /// By how much memory grew while the last `requests` were answered, as far
+    /// as the samples tell: over no fewer than those.
+    pub(crate) fn growth(&self, requests: u64) -> Option<u64> {
+        let last = self.samples.last()?;
+        let before = last.served.checked_sub(requests)?;
+        let first = self.samples.iter().rfind(|sample| sample.served <= before)?;
+        Some(last.memory.saturating_sub(first.memory))
+    }
+
+    pub(crate) fn reclaim(&self) -> Option<Reclaim> {
+        self.account?.bursar
     }
 
     fn latency(&self, quantile: f64) -> String {
@@ -106,71 +134,69 @@ impl Report {
     }
 }
 
-fn bytes(bytes: u64) -> String {
-    ByteSize(bytes).display().iec().to_string()
-}
-
-fn or_dash_bytes(number: Option<u64>) -> String {
-    number.map_or_else(dash, bytes)
-}
-
-fn dash() -> String {
-    "-".to_owned()
-}
-
-fn or_dash(number: Option<u64>) -> String {
-    number.map_or_else(dash, grouped)
-}
-
-/// A number with a comma between its thousands.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let lead = digits.len() % 3;
-    let (head, tail) = digits.split_at(lead);
-    let groups = tail.as_bytes().chunks(3).map(String::from_utf8_lossy);
-    let all: Vec<_> = (lead > 0).then(|| head.into()).into_iter().chain(groups).collect();
-    all.join(",")
+#[cfg(test)]
+pub(crate) fn report(fate: Fate) -> Report {
+    Report {
+        fate,
+        alive: Duration::from_secs(2),
+        tally: crate::load::Tally::new().expect("a tally"),
+        samples: Vec::new(),
+        peak: 128 << 20,
+        swap: None,
+        throttled: None,
+        account: None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::Tally;
+    use crate::sample::Sample;
 
-    fn report(fate: Fate) -> Report {
-        Report {
-            fate,
-            alive: Duration::from_secs(2),
-            tally: Tally::new().expect("a tally"),
-            samples: Vec::new(),
-            peak: 128 << 20,
-            swap: None,
-            reclaim: None,
-        }
-    }
-
-    fn both(bare: Fate, bursar: Fate, must_kill: bool) -> Both {
-        Both { bare: report(bare), bursar: report(bursar), must_kill }
+    fn runs(bare: Fate, bursar: Fate, must_kill: bool) -> Runs {
+        Runs { bare: report(bare), bursar: report(bursar), unlimited: None, must_kill }
     }
 
     #[test]
     fn a_drill_is_passed_when_only_the_bare_server_is_killed() {
-        assert!(both(Fate::Killed, Fate::Served, true).complaints().is_empty());
-        assert!(both(Fate::Stopped, Fate::Served, false).complaints().is_empty());
-        assert_eq!(both(Fate::Killed, Fate::Killed, true).complaints().len(), 1);
-        assert_eq!(both(Fate::Served, Fate::Served, true).complaints().len(), 1);
+        assert!(runs(Fate::Killed, Fate::Served, true).complaints().is_empty());
+        assert!(runs(Fate::Stopped, Fate::Served, false).complaints().is_empty());
+        assert_eq!(runs(Fate::Killed, Fate::Killed, true).complaints().len(), 1);
+        assert_eq!(runs(Fate::Served, Fate::Served, true).complaints().len(), 1);
     }
 
     #[test]
     fn wrong_answers_in_either_run_are_complained_of() {
-        let mut both = both(Fate::Killed, Fate::Served, true);
-        both.bare.tally.wrong = 1;
-        assert_eq!(both.complaints(), ["1 wrong answers in the bare run"]);
+        let mut runs = runs(Fate::Killed, Fate::Served, true);
+        runs.bare.tally.wrong = 1;
+        assert_eq!(runs.complaints(), ["1 wrong answers in the bare run"]);
     }
 
     #[test]
-    fn thousands_are_grouped() {
-        let shown = [0, 999, 1_000, 1_234_567].map(grouped);
-        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+    fn the_table_has_a_column_for_unlimited_memory_only_if_there_is_such_a_run() {
+        let mut runs = runs(Fate::Killed, Fate::Served, true);
+        assert!(!runs.table().contains("unlimited memory"));
+        runs.unlimited = Some(report(Fate::Served));
+        assert!(runs.table().contains("unlimited memory"));
+    }
+
+    #[test]
+    fn growth_is_what_came_with_the_last_requests_and_nothing_after_a_cleanup() {
+        let mut report = report(Fate::Served);
+        let sample = |served, memory| Sample {
+            at: Duration::from_secs(served),
+            memory,
+            cpu: Duration::from_secs(served / 2),
+            served,
+        };
+        assert_eq!(report.growth(100), None);
+        report.samples = vec![sample(10, 5), sample(900, 7), sample(950, 40), sample(1_000, 50)];
+        assert_eq!(report.growth(100), Some(43));
+        assert_eq!(report.growth(50), Some(10));
+        assert_eq!(report.growth(1_000), None);
+        assert_eq!(report.per_cpu_second(), Some(2.0));
+        assert_eq!(report.cores_used(), Some(0.5));
+        report.samples.push(sample(1_100, 3));
+        assert_eq!(report.growth(100), Some(0));
     }
 }

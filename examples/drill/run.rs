@@ -2,48 +2,56 @@
 //! ends.
 
 use crate::answers::Answers;
-use crate::container::Container;
+use crate::container::{Container, Limits};
 use crate::load::{Ask, Load, Tally, fetch};
+use crate::process::{self, PATIENCE};
 use crate::progress::Progress;
 use crate::sample::{Gauge, Sample, Sampler};
-use crate::server::GREETING;
-use crate::switch;
-use std::ffi::OsString;
+use crate::server::{ACCOUNT, Account};
+use crate::show::grouped;
 use std::net::SocketAddr;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
-/// A server that has not begun, or not ended, by then never will.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How often the progress is shown, and a limit of the drill's own enforced.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Which of the two runs.
+/// What a run is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heap {
-    /// The allocator alone.
+pub(crate) enum Subject {
+    /// The bare allocator, under caches that grow without bound.
     Bare,
-    /// Accounted, and held to a budget.
+    /// The bare allocator, under caches of a fixed size.
+    Fixed {
+        /// Entries that each cache keeps at most.
+        entries: usize,
+    },
+    /// The allocator accounted, and held to a budget.
     Bursar,
+    /// As bare, with no limit on memory.
+    Unlimited,
 }
 
-/// What both runs have in common.
+/// What all runs have in common.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) limit: u64,
     pub(crate) budget: u64,
+    /// Bursar's profile, by its name.
+    pub(crate) profile: String,
+    /// The container's quota of processor time, if it is to have one.
+    pub(crate) cores: Option<f64>,
     pub(crate) contained: bool,
-    /// The bare run's caches keep so many at most, if so told.
-    pub(crate) entries: Option<usize>,
     pub(crate) longest: Duration,
     pub(crate) connections: u16,
+    /// Requests a second, if not as many as can be.
+    pub(crate) rate: Option<u32>,
     pub(crate) sequence: Arc<[Ask]>,
     pub(crate) answers: Arc<Answers>,
 }
@@ -63,16 +71,6 @@ pub(crate) enum Fate {
     Died(String),
 }
 
-/// What Bursar did, by its own account.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reclaim {
-    pub(crate) cleanups: u64,
-    /// Bytes of entries that caches and pools gave up.
-    pub(crate) freed: u64,
-    /// Bytes of pages that then went back to the system.
-    pub(crate) collected: u64,
-}
-
 /// What came of a run.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -82,20 +80,23 @@ pub(crate) struct Report {
     pub(crate) samples: Vec<Sample>,
     pub(crate) peak: u64,
     pub(crate) swap: Option<&'static str>,
-    pub(crate) reclaim: Option<Reclaim>,
+    /// The share of the quota's periods in which the server was held back.
+    pub(crate) throttled: Option<f64>,
+    /// What the server says itself, if it lived.
+    pub(crate) account: Option<Account>,
 }
 
-/// Runs the server with `heap` under the plan's load.
-pub(crate) async fn run(plan: &Plan, heap: Heap) -> Result<Report, String> {
-    let container = container(plan, heap)?;
-    let mut child = spawn(plan, heap, container.as_ref())?;
+/// Runs `subject` under the plan's load.
+pub(crate) async fn run(plan: &Plan, subject: Subject) -> Result<Report, String> {
+    let container = container(plan, subject)?;
+    let mut child = process::spawn(plan, subject, container.as_ref())?;
     // Held here, since waiting for a child would close it: its end is the word
     // for the server to end.
     let leash = child.stdin.take();
-    let address = greeting(&mut child).await?;
+    let address = process::greeting(&mut child).await?;
     let gauge = match &container {
         Some(container) => Gauge::Container(container.figures()),
-        None => Gauge::Resident { limit: plan.limit },
+        None => Gauge::Resident { limit: limit(plan, subject) },
     };
     let served = Arc::new(AtomicU64::new(0));
     let id = child.id().ok_or("the server ended at once")?;
@@ -103,7 +104,7 @@ pub(crate) async fn run(plan: &Plan, heap: Heap) -> Result<Report, String> {
     let (ended, load) = begin(plan, address, &served);
     let begun = Instant::now();
     let shown = Shown {
-        progress: Progress::new(heap.label(), plan.sequence.len() as u64, "requests"),
+        progress: Progress::new(&subject.label(), plan.sequence.len() as u64, "requests"),
         sampler: &sampler,
         served: &served,
     };
@@ -111,8 +112,8 @@ pub(crate) async fn run(plan: &Plan, heap: Heap) -> Result<Report, String> {
     shown.progress.finish();
     let alive = begun.elapsed();
     let samples = sampler.stop();
-    let reclaim = match end.status {
-        None => what_it_did(address).await?,
+    let account = match end.status {
+        None => Some(ask_account(address).await?),
         Some(_) => None,
     };
     drop(leash);
@@ -125,86 +126,53 @@ pub(crate) async fn run(plan: &Plan, heap: Heap) -> Result<Report, String> {
         alive,
         peak: peak(container.as_ref(), &samples),
         swap: container.as_ref().map(Container::swap),
+        throttled: container.as_ref().and_then(|it| it.quota()?.throttled_share()),
         tally: end.tally,
         samples,
-        reclaim,
+        account,
     })
 }
 
-impl Heap {
-    pub(crate) fn label(self) -> &'static str {
+impl Subject {
+    pub(crate) fn label(self) -> String {
         match self {
-            Heap::Bare => "bare allocator",
-            Heap::Bursar => "under Bursar",
+            Subject::Bare => "bare allocator".to_owned(),
+            Subject::Fixed { entries } => format!("{} entries a cache", grouped(entries as u64)),
+            Subject::Bursar => "with Bursar".to_owned(),
+            Subject::Unlimited => "unlimited memory".to_owned(),
         }
     }
 
     fn name(self) -> &'static str {
         match self {
-            Heap::Bare => "bare",
-            Heap::Bursar => "bursar",
+            Subject::Bare => "bare",
+            Subject::Fixed { .. } => "fixed",
+            Subject::Bursar => "bursar",
+            Subject::Unlimited => "unlimited",
         }
     }
 }
 
-fn container(plan: &Plan, heap: Heap) -> Result<Option<Container>, String> {
-    let name = format!("bursar-drill-{}-{}", std::process::id(), heap.name());
-    let make = || Container::create(&name, plan.limit);
+impl Fate {
+    /// Whether the server lived to the end of the load.
+    pub(crate) fn lived(&self) -> bool {
+        matches!(self, Fate::Served | Fate::TimeUp)
+    }
+}
+
+fn container(plan: &Plan, subject: Subject) -> Result<Option<Container>, String> {
+    let memory = (subject != Subject::Unlimited).then_some(plan.limit);
+    let limits = Limits { memory, cores: plan.cores };
+    let make = || process::container(subject.name(), limits);
     plan.contained.then(make).transpose()
 }
 
-/// Whether a container can be made and joined here; if not, why.
-pub(crate) async fn try_container(limit: u64) -> Result<(), String> {
-    let name = format!("bursar-drill-{}-try", std::process::id());
-    let container = Container::create(&name, limit)?;
-    let mut command = this_program(Some(&container), &["nothing".into()])?;
-    let output = command.output().await.map_err(|error| error.to_string())?;
-    if output.status.success() {
-        return Ok(());
+/// The limit that the drill holds itself, where there is no container.
+fn limit(plan: &Plan, subject: Subject) -> u64 {
+    match subject {
+        Subject::Unlimited => u64::MAX,
+        _ => plan.limit,
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(format!("no process can join one ({})", said.trim()))
-}
-
-/// This program once more, inside `container` if there is one.
-fn this_program(container: Option<&Container>, then: &[OsString]) -> Result<Command, String> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let mut command = Command::new(program);
-    if let Some(container) = container {
-        command.arg("join").arg(container.directory()).arg("--");
-    }
-    command.args(then).kill_on_drop(true);
-    Ok(command)
-}
-
-fn spawn(plan: &Plan, heap: Heap, container: Option<&Container>) -> Result<Child, String> {
-    let mut then: Vec<OsString> = vec!["serve".into()];
-    let bound = match heap {
-        Heap::Bare => plan.entries.map(|entries| ("--entries", entries.to_string())),
-        Heap::Bursar => Some(("--budget", plan.budget.to_string())),
-    };
-    if let Some((name, value)) = bound {
-        then.extend([name.into(), value.into()]);
-    }
-    let mut command = this_program(container, &then)?;
-    match heap {
-        Heap::Bare => command.env(switch::BARE, "1"),
-        Heap::Bursar => command.env_remove(switch::BARE),
-    };
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let cannot = |error| format!("the server cannot be started: {error}");
-    command.spawn().map_err(cannot)
-}
-
-/// Waits for the server's first line, which says where it listens.
-async fn greeting(child: &mut Child) -> Result<SocketAddr, String> {
-    let stdout = child.stdout.take().ok_or("the server has no output")?;
-    let mut lines = BufReader::new(stdout).lines();
-    let line = timeout(PATIENCE, lines.next_line()).await;
-    let line = line.map_err(|_| "the server says nothing")?;
-    let line = line.map_err(|error| error.to_string())?.unwrap_or_default();
-    let address = line.strip_prefix(GREETING).and_then(|rest| rest.parse().ok());
-    address.ok_or_else(|| "the server ended before it listened".to_owned())
 }
 
 type Running = JoinHandle<Result<Tally, String>>;
@@ -220,6 +188,8 @@ fn begin(
         address,
         sequence: Arc::clone(&plan.sequence),
         answers: Arc::clone(&plan.answers),
+        begun: Instant::now(),
+        rate: plan.rate,
         until: Instant::now() + plan.longest,
         ended: told,
         next: AtomicUsize::new(0),
@@ -279,21 +249,12 @@ async fn watch_until_end(
     Ok(End { tally, status, stopped })
 }
 
-/// Asks the living server for Bursar's figures; a bare one has none.
-async fn what_it_did(address: SocketAddr) -> Result<Option<Reclaim>, String> {
-    let stats = fetch(address, "/stats").await;
-    let stats = stats.map_err(|error| format!("the server does not say what it did: {error}"))?;
-    let stats: serde_json::Value =
-        serde_json::from_slice(&stats).map_err(|error| error.to_string())?;
-    let figure = |name: &str| stats.get(name).and_then(serde_json::Value::as_u64);
-    let did = || {
-        Some(Reclaim {
-            cleanups: figure("cleanups_total")?,
-            freed: figure("freed_bytes_total")?,
-            collected: figure("collected_bytes_total")?,
-        })
-    };
-    Ok(did())
+/// Asks the living server what it did.
+async fn ask_account(address: SocketAddr) -> Result<Account, String> {
+    let account = fetch(address, ACCOUNT).await;
+    let account =
+        account.map_err(|error| format!("the server does not say what it did: {error}"))?;
+    serde_json::from_slice(&account).map_err(|error| error.to_string())
 }
 
 /// Killed by the kernel is only what ended by SIGKILL while the container
@@ -302,22 +263,13 @@ fn fate(end: &End, container: Option<&Container>, plan: &Plan) -> Fate {
     let kills = container.and_then(|container| container.figures().kills());
     match end.status {
         Some(_) if end.stopped => Fate::Stopped,
-        Some(status) if by_sigkill(status) && kills.is_some_and(|kills| kills > 0) => Fate::Killed,
+        Some(status) if process::by_sigkill(status) && kills.is_some_and(|kills| kills > 0) => {
+            Fate::Killed
+        }
         Some(status) => Fate::Died(status.to_string()),
         None if end.tally.served + end.tally.failed < plan.sequence.len() as u64 => Fate::TimeUp,
         None => Fate::Served,
     }
-}
-
-#[cfg(unix)]
-fn by_sigkill(status: ExitStatus) -> bool {
-    use std::os::unix::process::ExitStatusExt;
-    status.signal() == Some(libc::SIGKILL)
-}
-
-#[cfg(not(unix))]
-fn by_sigkill(_: ExitStatus) -> bool {
-    false
 }
 
 fn peak(container: Option<&Container>, samples: &[Sample]) -> u64 {

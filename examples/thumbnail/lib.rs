@@ -15,6 +15,7 @@ mod tables;
 
 pub use buffers::{Buffer, BufferPool};
 pub use service::{CACHE_HEADER, Service, router};
+pub use tables::tables_built;
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,18 @@
 //! every picture and never changed.
 
 use once_cell::sync::Lazy;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Tables made at the first picture.
 static TABLES: Lazy<Tables> = Lazy::new(Tables::compute);
+/// Times they were made.
+static BUILT: AtomicU64 = AtomicU64::new(0);
+
+/// How often the tables were built: once, from the first picture on.
+#[must_use]
+pub fn tables_built() -> u64 {
+    BUILT.load(Ordering::Relaxed)
+}
 
 /// What the renderer looks up instead of computing.
 pub(crate) struct Tables {
@@ -27,6 +36,7 @@ impl Tables {
     }
 
     fn compute() -> Self {
+        BUILT.fetch_add(1, Ordering::Relaxed);
         let curve = |step: u32| {
             let light = f64::from(step) / f64::from(LINEAR_STEPS - 1);
             let encoded = if light <= 0.003_130_8 {
