@@ -79,23 +79,19 @@ fn client(options: &Options) -> Result<bool, Box<dyn Error>> {
 
 async fn drill(options: &Options) -> Result<bool, Box<dyn Error>> {
     let plan = prepare(options).await?;
-    let complaints = match options.mode() {
-        Mode::Drill => bare_and_bursar(&plan, options).await?,
-        Mode::BestFixed => best_fixed::drill(&plan, options.repeat.into()).await?,
+    match options.mode() {
+        Mode::Drill => bare_and_bursar(&plan, options).await,
+        Mode::BestFixed => Ok(best_fixed::drill(&plan, options.repeat.into()).await?),
         Mode::Web => {
-            let (report, complaints) = web::drill(&plan).await?;
+            let (report, passed) = web::drill(&plan).await?;
             draw(&plan, options, None, &report)?;
-            complaints
+            Ok(passed)
         }
-    };
-    for complaint in &complaints {
-        println!("FAILED: {complaint}");
     }
-    Ok(complaints.is_empty())
 }
 
-/// The drill that has given it all its name; what went wrong.
-async fn bare_and_bursar(plan: &Plan, options: &Options) -> Result<Vec<String>, Box<dyn Error>> {
+/// The plain drill; whether it was passed.
+async fn bare_and_bursar(plan: &Plan, options: &Options) -> Result<bool, Box<dyn Error>> {
     let fixed = options.entries.map(|entries| Subject::Fixed { entries });
     let bare = run::run(plan, fixed.unwrap_or(Subject::Bare)).await?;
     let bursar = run::run(plan, Subject::Bursar).await?;
@@ -110,7 +106,7 @@ async fn bare_and_bursar(plan: &Plan, options: &Options) -> Result<Vec<String>, 
         println!("swap: {swap}");
     }
     draw(plan, options, Some(&runs.bare), &runs.bursar)?;
-    Ok(runs.complaints())
+    Ok(show::complain(&runs.complaints()))
 }
 
 fn draw(
@@ -184,11 +180,11 @@ async fn quota(options: &Options, limit: u64) -> Option<f64> {
     let limits = Limits { memory: Some(limit), cores: Some(cores) };
     match process::try_container(limits).await {
         Ok(()) => {
-            println!("It may use {cores} of a core.");
+            println!("Its quota of processor time: {cores} cores.");
             Some(cores)
         }
         Err(reason) => {
-            println!("It may use all cores: {reason}.");
+            println!("No quota of processor time: {reason}.");
             None
         }
     }

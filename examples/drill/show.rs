@@ -19,6 +19,19 @@ pub(crate) fn align(table: &mut Table) {
     }
 }
 
+/// How a line about a bar begins.
+pub(crate) fn verdict(passed: bool) -> &'static str {
+    if passed { "passed" } else { "FAILED" }
+}
+
+/// Prints what went wrong; whether nothing did.
+pub(crate) fn complain(complaints: &[String]) -> bool {
+    for complaint in complaints {
+        println!("{}: {complaint}", verdict(false));
+    }
+    complaints.is_empty()
+}
+
 pub(crate) fn bytes(bytes: u64) -> String {
     ByteSize(bytes).display().iec().to_string()
 }

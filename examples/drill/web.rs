@@ -3,7 +3,7 @@
 
 use crate::report::table;
 use crate::run::{self, Fate, Plan, Report, Subject};
-use crate::show::{bytes, or_dash, percent};
+use crate::show::{self, bytes, or_dash, percent};
 use bursar::PressureLevel;
 use bytesize::ByteSize;
 
@@ -27,8 +27,8 @@ struct Verdict {
     passed: bool,
 }
 
-/// Runs the instance and prints; what it did not keep.
-pub(crate) async fn drill(plan: &Plan) -> Result<(Report, Vec<String>), String> {
+/// Runs the instance and prints; whether it kept everything.
+pub(crate) async fn drill(plan: &Plan) -> Result<(Report, bool), String> {
     let report = run::run(plan, Subject::Bursar).await?;
     println!("{}", table(&[("with Bursar", &report)]));
     println!("processor: {}", processor(plan, &report));
@@ -36,10 +36,8 @@ pub(crate) async fn drill(plan: &Plan) -> Result<(Report, Vec<String>), String> 
     for verdict in &verdicts {
         println!("{verdict}");
     }
-    let missed = verdicts.iter().filter(|verdict| !verdict.passed);
-    let complaints = missed.map(|verdict| format!("{}: {}", verdict.what, verdict.found));
-    let complaints = complaints.collect();
-    Ok((report, complaints))
+    let passed = verdicts.iter().all(|verdict| verdict.passed);
+    Ok((report, passed))
 }
 
 fn processor(plan: &Plan, report: &Report) -> String {
@@ -98,9 +96,9 @@ fn verdicts(report: &Report) -> Vec<Verdict> {
             did.is_some_and(|did| did.cleanups > 0 && did.highest < PressureLevel::Critical),
         ),
         verdict(
-            "singletons built",
-            or_dash(tables, |times| format!("{times} times")),
-            "once".to_owned(),
+            "singletons: tables built",
+            or_dash(tables, |times| times.to_string()),
+            "1".to_owned(),
             tables == Some(1),
         ),
     ]
@@ -109,8 +107,7 @@ fn verdicts(report: &Report) -> Vec<Verdict> {
 impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { what, found, bar, passed } = self;
-        let passed = if *passed { "passed" } else { "FAILED" };
-        write!(f, "{passed}  {what}: {found} (bar: {bar})")
+        write!(f, "{}  {what}: {found} (bar: {bar})", show::verdict(*passed))
     }
 }
 
@@ -173,12 +170,15 @@ mod tests {
         let critical = |report: &mut Report| reclaim(report).highest = PressureLevel::Critical;
         assert_eq!(missed(critical), ["cleanups"]);
         let account = |report: &mut Report| report.account.as_mut().expect("one").tables_built = 2;
-        assert_eq!(missed(account), ["singletons built"]);
+        assert_eq!(missed(account), ["singletons: tables built"]);
     }
 
     #[test]
     fn a_server_that_died_says_nothing_and_fails_what_only_it_could_say() {
-        assert_eq!(missed(|report| report.account = None), ["cleanups", "singletons built"]);
+        assert_eq!(
+            missed(|report| report.account = None),
+            ["cleanups", "singletons: tables built"]
+        );
     }
 
     #[test]
