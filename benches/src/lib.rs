@@ -1,4 +1,5 @@
 //! What a global allocator costs: workloads, and the two commands that compare configurations.
+//! And how soon a monitor over it acts.
 //!
 //! A program has one global allocator, so each configuration is a program of its own, a few lines
 //! in `programs/` that name an allocator and call [`run`]. The workloads are compiled once, here:
@@ -8,13 +9,15 @@
 //!   the table of ratios to the same backend bare. `--features peers` adds the public peers.
 //! - `cargo run --release -p bursar-benches --bin memory` prints peak resident bytes over
 //!   requested bytes.
+//! - `cargo run --release -p bursar-benches --bin reaction` prints how soon the first callback of
+//!   a cleanup runs, how long a trim of 100 MB takes, and what the monitor costs while idle.
 //! - `cargo bench -p bursar-benches` times the same workloads with criterion, one program after
 //!   the other: for the history of one program. On a shared machine two programs are to be
 //!   compared by `compare`, or the neighbours are what is measured.
 //!
 //! The modules, lowest first: `random`, `accounts` (what a program with accounts hands in),
 //! `workload`, `footprint` (the loads of `memory`), `program` (what a configuration does when it
-//! is run), `measure` (running programs and showing figures), `compare`, `memory`.
+//! is run), `measure` (running programs and showing figures), `compare`, `memory`, `reaction`.
 
 mod accounts;
 pub mod compare;
@@ -23,6 +26,7 @@ mod measure;
 pub mod memory;
 mod program;
 mod random;
+pub mod reaction;
 mod workload;
 
 pub use accounts::{Accounts, Snapshot};

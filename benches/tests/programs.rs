@@ -81,6 +81,24 @@ fn what_a_program_does_not_know_is_named() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn the_command_reaction_measures_each_of_its_rows_and_names_one_that_it_does_not_know() {
+    let reaction = env!("CARGO_BIN_EXE_reaction");
+    let output = ask(reaction, &["--quick"]);
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    for row in ["to the first callback", "a bare parked thread", "a trim", "the monitor's thread"] {
+        assert!(said.contains(row), "{said}");
+    }
+    assert!(!said.contains("never came"), "{said}");
+
+    let output = ask(reaction, &["--quick", "--only", "trips"]);
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("trips") && said.contains("trim"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn a_load_needs_at_least_what_it_asks_for_and_less_than_twice_that() {
     for program in programs() {
         for load in ["powers", "vectors"] {

@@ -1,4 +1,4 @@
-//! What `compare` and `memory` can be told.
+//! What `compare`, `memory` and `reaction` can be told.
 
 use std::error::Error;
 
