@@ -153,13 +153,7 @@ impl Builder {
         let watch = Watch::start(waiter, budget.soft_limit_bytes()).ok_or(Error::AlreadyStarted)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::starting_now());
         let sources = Box::new(Sampler::new(watch, limits, Arc::clone(&clock)));
-        let settings = Settings {
-            budget: budget.clone(),
-            ladder: self.config.ladder,
-            observe_only: self.config.observe_only,
-            final_cleanup: self.config.final_cleanup,
-            last_report_path: self.config.last_report_path,
-        };
+        let settings = Settings { budget: budget.clone(), config: self.config };
         let (registry, shared) = (Registry::default(), Arc::<Shared>::default());
         let mut monitor = Monitor::new(
             settings,

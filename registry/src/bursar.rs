@@ -55,6 +55,7 @@ pub(crate) static BURSAR: Tag = Tag::new("bursar");
 /// ```
 #[derive(Debug)]
 pub struct Bursar {
+    /// As it was at the start.
     pub(crate) budget: Budget,
     pub(crate) registry: Registry,
     pub(crate) shared: Arc<Shared>,
@@ -86,10 +87,10 @@ impl Bursar {
         &self.registry
     }
 
-    /// The budget in use.
+    /// The budget in use. It follows the limit, which may change while the process runs.
     #[must_use]
-    pub fn budget(&self) -> &Budget {
-        &self.budget
+    pub fn budget(&self) -> Budget {
+        self.shared.lock().budget.clone().unwrap_or_else(|| self.budget.clone())
     }
 
     /// The level in force at the last reading. One uncontended lock.
@@ -109,7 +110,7 @@ impl Bursar {
     /// purgeable for its size: some microseconds and up.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats::read(&self.budget, &self.registry, &self.shared, self.clock.now())
+        Stats::read(&self.budget(), &self.registry, &self.shared, self.clock.now())
     }
 
     /// What was read and done so far, within bounds. A copy, made under the lock that the monitor
@@ -149,8 +150,8 @@ impl Bursar {
         writer: impl std::io::Write + Send + 'static,
     ) -> std::io::Result<TraceWriter> {
         let limit_bytes = self.shared.lock().limits.limit_bytes;
-        let profile = self.budget.profile().clone();
-        let trace = Trace::new(self.budget.soft_limit_bytes(), limit_bytes, profile)
+        let budget = self.budget();
+        let trace = Trace::new(budget.soft_limit_bytes(), limit_bytes, budget.profile().clone())
             .map_err(std::io::Error::other)?;
         let (shared, registry) = (Arc::clone(&self.shared), self.registry.clone());
         let recorded = Recorded { shared, registry, clock: Arc::clone(&self.clock) };

@@ -1,5 +1,6 @@
 //! [`Cooldown`]: waiting after what was futile.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::pressure::PressureLevel;
@@ -20,23 +21,23 @@ pub struct Cooldown {
     pub reason: String,
 }
 
-/// The first wait.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The first wait, as a rule.
+pub(crate) const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 impl Cooldown {
-    /// The wait that follows `last`, or the first one.
+    /// The wait that follows `last`, or the first one; they double up to the longest.
     pub(crate) fn after(
         last: Option<&Self>,
         level: PressureLevel,
         now: Duration,
-        longest: Duration,
+        waits: RangeInclusive<Duration>,
         reason: String,
     ) -> Self {
         let wait = match last {
             Some(last) if level <= last.level => last.wait.saturating_mul(2),
-            _ => FIRST_WAIT,
+            _ => *waits.start(),
         };
-        let wait = wait.min(longest);
+        let wait = wait.min(*waits.end());
         Self { level, wait, until: now.saturating_add(wait), reason }
     }
 
@@ -54,7 +55,7 @@ mod tests {
     fn waits_double_up_to_the_longest_and_a_higher_level_begins_anew() {
         let longest = Duration::from_secs(5);
         let next = |last: Option<&Cooldown>, level| {
-            Cooldown::after(last, level, Duration::ZERO, longest, String::new())
+            Cooldown::after(last, level, Duration::ZERO, FIRST_WAIT..=longest, String::new())
         };
         let mut cooldown = next(None, PressureLevel::Warning);
         let mut waits = vec![cooldown.wait.as_secs()];
@@ -70,7 +71,7 @@ mod tests {
     fn it_holds_for_its_level_and_below_until_its_end() {
         let at = Duration::from_secs(10);
         let reason = String::new();
-        let cooldown = Cooldown::after(None, PressureLevel::Warning, at, at, reason);
+        let cooldown = Cooldown::after(None, PressureLevel::Warning, at, FIRST_WAIT..=at, reason);
         assert!(cooldown.holds(PressureLevel::Warning, at));
         assert!(!cooldown.holds(PressureLevel::Critical, at));
         assert!(!cooldown.holds(PressureLevel::Warning, cooldown.until));

@@ -209,7 +209,7 @@ impl Ladder {
             level,
             diagnosis: Diagnosis::Live,
             tag: Some(over.tag.clone()),
-            target_bytes: excess + over.budget_bytes / MARGIN_PART,
+            target_bytes: excess.saturating_add(over.budget_bytes / MARGIN_PART),
             purges_pages: false,
             stages,
         })
@@ -266,7 +266,7 @@ fn target_bytes(level: PressureLevel, sample: &Sample, budget: &Budget) -> u64 {
     let exit = profile.watermarks.warning - profile.hysteresis;
     let excess = footprint.saturating_sub((budget.soft_limit_bytes() as f64 * exit) as u64);
     let target = share.max(excess);
-    target + target / MARGIN_PART
+    target.saturating_add(target / MARGIN_PART)
 }
 
 fn asks(

@@ -2,28 +2,29 @@
 
 mod calls;
 mod last_report;
+mod limit;
 mod pages;
 mod relief;
 mod tags;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::cleanup::Cleanup;
 use crate::clock::Clock;
-use crate::cooldown::Cooldown;
+use crate::config::Config;
+use crate::cooldown::{Cooldown, FIRST_WAIT};
 use crate::cpu_share::CpuShare;
 use crate::growth::Growth;
-use crate::ladder::{Candidate, Ladder, Plan};
+use crate::ladder::{Candidate, Plan};
 use crate::pressure::{
     Diagnosis, Finding, Pressure, PressureLevel, Sample, diagnose, level_reached,
 };
 use crate::profile::Profile;
 use crate::registry::{Registry, Slot};
 use crate::report::CleanupReport;
-use crate::source::Sources;
+use crate::source::{LimitReport, Sources};
 use crate::status::Shared;
 use pages::PageReturn;
 use relief::Relief;
@@ -32,31 +33,25 @@ use tags::TagCooldowns;
 /// Above normal, usage is read at least this often: a level is to be left in good time, and what
 /// does not allocate (another process in the container) to be noticed.
 const INTERVAL_UNDER_PRESSURE: Duration = Duration::from_millis(100);
+/// Perhaps at this moment only: who could not have a lock may have said so.
+const NOTHING_TO_FREE: &str = "nothing that is registered has anything to free";
 /// A cleanup that frees less than this part of its target was futile.
 const FUTILE_PART: u64 = 20;
 
 /// What a monitor is to do.
 #[derive(Debug)]
 pub(crate) struct Settings {
+    /// What follows from the settings and the limit in force.
     pub(crate) budget: Budget,
-    pub(crate) ladder: Ladder,
-    pub(crate) observe_only: bool,
-    /// Ask everyone for everything at the end.
-    pub(crate) final_cleanup: bool,
-    pub(crate) last_report_path: Option<PathBuf>,
-}
-
-impl Settings {
-    pub(crate) fn new(budget: Budget, ladder: Ladder) -> Self {
-        let (observe_only, final_cleanup) = (false, false);
-        Self { budget, ladder, observe_only, final_cleanup, last_report_path: None }
-    }
+    pub(crate) config: Config,
 }
 
 pub(crate) struct Monitor {
     settings: Settings,
     registry: Registry,
     sources: Box<dyn Sources>,
+    /// Those that the budget follows from.
+    limits: Arc<LimitReport>,
     clock: Arc<dyn Clock>,
     shared: Arc<Shared>,
     pressure: Pressure,
@@ -85,7 +80,9 @@ impl Monitor {
         clock: Arc<dyn Clock>,
         shared: Arc<Shared>,
     ) -> Self {
+        shared.lock().budget = Some(settings.budget.clone());
         Self {
+            limits: sources.limits(),
             cpu: CpuShare::new(settings.budget.profile().max_cpu_share),
             settings,
             registry,
@@ -126,7 +123,11 @@ impl Monitor {
     }
 
     fn read(&mut self) -> Reading {
-        let sample = self.sources.sample(&self.settings.budget);
+        let mut sample = self.sources.sample(&self.settings.budget);
+        if self.follow_limit() {
+            // With the headroom of the new budget.
+            sample = self.sources.sample(&self.settings.budget);
+        }
         let finding = diagnose(&sample, &self.settings.budget);
         let now = self.clock.now();
         let profile = self.settings.budget.profile();
@@ -141,7 +142,7 @@ impl Monitor {
         {
             let mut status = self.shared.lock();
             status.sample = sample;
-            status.limits = self.sources.limits();
+            status.limits = Arc::clone(&self.limits);
             status.unavailable = self.sources.unavailable();
             status.finding = Some(finding);
             status.history.add_reading(now, sample, finding, self.pressure.level);
@@ -189,11 +190,11 @@ impl Monitor {
         let awake =
             |slot: &Slot| level == PressureLevel::Emergency || !slot.is_cooling_down(level, now);
         let candidates = candidates(&slots, awake);
-        let Settings { budget, ladder, .. } = &self.settings;
+        let Settings { budget, config } = &self.settings;
         let diagnosis = reading.finding.diagnosis;
-        let plan = ladder.plan(level, diagnosis, &reading.sample, budget, &candidates);
+        let plan = config.ladder.plan(level, diagnosis, &reading.sample, budget, &candidates);
         let Some(plan) = plan else {
-            return Some("nothing that is registered has anything to free".to_owned());
+            return Some(NOTHING_TO_FREE.to_owned());
         };
         let report = self.carry_out(&plan, &slots);
         let futile = futility(&report, &self.settings.budget);
@@ -209,7 +210,7 @@ impl Monitor {
             clock: &*self.clock,
             profile: self.settings.budget.profile(),
             shared: &self.shared,
-            observe_only: self.settings.observe_only,
+            observe_only: self.settings.config.observe_only,
         };
         let report = cleanup.run();
         self.cpu.spend(report.elapsed);
@@ -230,7 +231,9 @@ impl Monitor {
 
     fn cool_down(&self, last: Option<&Cooldown>, level: PressureLevel, reason: String) -> Cooldown {
         self.shared.lock().futile_cleanups_total += 1;
-        Cooldown::after(last, level, self.clock.now(), self.profile().cooldown, reason)
+        let first = if reason == NOTHING_TO_FREE { INTERVAL_UNDER_PRESSURE } else { FIRST_WAIT };
+        let now = self.clock.now();
+        Cooldown::after(last, level, now, first..=self.profile().cooldown, reason)
     }
 
     fn interval(&self) -> Duration {

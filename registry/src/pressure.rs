@@ -93,6 +93,9 @@ pub struct Sample {
     /// What the working set is held against: the limit in force, where the container has one of
     /// its own.
     pub limit_bytes: Option<u64>,
+    /// What `resident_bytes` is held against where the container has no limit of its own: a
+    /// given limit, Lambda's, or the machine's memory.
+    pub process_limit_bytes: Option<u64>,
     /// Bytes of the container's pages that are in swap.
     pub container_swap_bytes: Option<u64>,
     /// How long the container's tasks stood still for want of memory.
@@ -140,7 +143,8 @@ pub struct Finding {
 /// Finds the tightest of the budget and the container, and what fills it.
 ///
 /// The footprint is held against the budget; the container's working set, which takes in what is
-/// outside the heap, against the container's limit.
+/// outside the heap, against the container's limit; and where the container has none, what the
+/// process has in memory against the process's limit.
 ///
 /// # Examples
 ///
@@ -160,10 +164,13 @@ pub struct Finding {
 pub fn diagnose(sample: &Sample, budget: &Budget) -> Finding {
     let soft_limit = budget.soft_limit_bytes();
     let by_heap = budget.usage(sample.footprint_bytes());
-    let by_container = match (sample.working_set_bytes, sample.limit_bytes) {
-        (Some(working_set), Some(limit)) if limit > 0 => working_set as f64 / limit as f64,
-        _ => 0.0,
+    let share = |used: Option<u64>, limit: Option<u64>| match (used, limit) {
+        (Some(used), Some(limit)) if limit > 0 => Some(used as f64 / limit as f64),
+        _ => None,
     };
+    let by_container = share(sample.working_set_bytes, sample.limit_bytes)
+        .or_else(|| share(sample.resident_bytes, sample.process_limit_bytes))
+        .unwrap_or(0.0);
     if by_heap >= budget.profile().watermarks.warning || by_heap >= by_container {
         return Finding { usage: by_heap, diagnosis: Diagnosis::Live };
     }
@@ -336,6 +343,20 @@ mod tests {
         assert_eq!(of(sample(50, 40, 110)), Diagnosis::Dirty);
         assert_eq!(of(sample(50, 1, 120)), Diagnosis::Outside);
         assert_eq!(of(sample(50, 1, 30)), Diagnosis::Live);
+    }
+
+    #[test]
+    fn without_a_limit_of_the_container_what_the_process_has_in_memory_counts() {
+        let budget = Budget::new(100 << 20).unwrap();
+        let sample = Sample {
+            live_bytes: 10 << 20,
+            resident_bytes: Some(96 << 20),
+            working_set_bytes: Some(8 << 30),
+            process_limit_bytes: Some(128 << 20),
+            ..Sample::default()
+        };
+        let finding = diagnose(&sample, &budget);
+        assert_eq!((finding.usage, finding.diagnosis), (0.75, Diagnosis::Outside));
     }
 
     #[test]

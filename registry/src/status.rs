@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::budget::Budget;
 use crate::cooldown::Cooldown;
 use crate::history::History;
 use crate::pressure::{Finding, Pressure, Sample};
@@ -12,6 +13,8 @@ use crate::source::{LimitReport, Unavailable};
 
 #[derive(Debug, Default)]
 pub(crate) struct Status {
+    /// The one in force; there is one as soon as there is a monitor.
+    pub(crate) budget: Option<Budget>,
     pub(crate) sample: Sample,
     pub(crate) limits: Arc<LimitReport>,
     pub(crate) unavailable: Arc<Unavailable>,

@@ -52,6 +52,8 @@ struct FakeMemory {
     /// How long each of them takes.
     part_takes: Mutex<Option<(Arc<FakeClock>, Duration)>>,
     charged_bytes: AtomicU64,
+    /// Zero for what it is at first.
+    limit_bytes: AtomicU64,
     tags_over: Mutex<Vec<TagExcess>>,
     pending: AtomicBool,
 }
@@ -81,6 +83,10 @@ impl FakeProcess {
 
     pub(crate) fn live_mib(&self) -> u64 {
         self.0.live_bytes.load(Ordering::Relaxed) / MIB
+    }
+
+    pub(crate) fn set_limit_mib(&self, mib: u64) {
+        self.0.limit_bytes.store(mib * MIB, Ordering::Relaxed);
     }
 
     pub(crate) fn set_charged_mib(&self, mib: u64) {
@@ -128,13 +134,17 @@ impl Sources for FakeProcess {
             active_bytes: Some(live_bytes + gap_bytes),
             dirty_bytes: Some(dirty_bytes),
             working_set_bytes: Some(live_bytes + gap_bytes + dirty_bytes + outside_bytes),
-            limit_bytes: Some(LIMIT_BYTES),
+            limit_bytes: self.limits().limit_bytes,
             ..Sample::default()
         }
     }
 
     fn limits(&self) -> Arc<LimitReport> {
-        let answer = LimitAnswer::Limited { bytes: LIMIT_BYTES, place: "made up".to_owned() };
+        let bytes = match self.0.limit_bytes.load(Ordering::Relaxed) {
+            0 => LIMIT_BYTES,
+            bytes => bytes,
+        };
+        let answer = LimitAnswer::Limited { bytes, place: "made up".to_owned() };
         let candidate = LimitCandidate { source: LimitSource::Cgroup, answer };
         Arc::new(LimitReport::decide(vec![candidate]))
     }

@@ -108,6 +108,6 @@ impl Bursar {
     /// a callback.
     #[must_use]
     pub fn compliance(&self) -> Compliance {
-        Compliance::of(footprint_bytes(), self.budget.soft_limit_bytes())
+        Compliance::of(footprint_bytes(), self.budget().soft_limit_bytes())
     }
 }

@@ -15,7 +15,7 @@ impl Monitor {
     pub(crate) fn collect(&mut self) -> CollectReport {
         let started_at = self.clock.now();
         let dirty_bytes_before = self.sources.dirty_bytes();
-        let is_supported = match self.settings.observe_only {
+        let is_supported = match self.settings.config.observe_only {
             true => false,
             false => self.sources.collect(Collect::Purge) == Collected::Done,
         };
@@ -32,6 +32,7 @@ impl Monitor {
         let candidates = candidates(&slots, |_| true);
         let plan = self
             .settings
+            .config
             .ladder
             .plan(level, Diagnosis::Live, &sample, &self.settings.budget, &candidates)
             .unwrap_or_else(|| Plan::of_nothing(level));
@@ -51,7 +52,7 @@ impl Monitor {
 
     /// The last words, before the monitor ends.
     pub(crate) fn finish(&mut self) {
-        if self.settings.final_cleanup {
+        if self.settings.config.final_cleanup {
             self.ask_for_everything(PressureLevel::Normal);
         }
     }

@@ -15,7 +15,7 @@ const TAGS: usize = 16;
 impl Monitor {
     /// Writes the report, if a file is given for it; what goes wrong shows in the statistics.
     pub(super) fn write_last_report(&mut self) {
-        let Some(path) = &self.settings.last_report_path else { return };
+        let Some(path) = &self.settings.config.last_report_path else { return };
         let text = self.last_report();
         let error = std::fs::write(path, text).err();
         let error = error.map(|error| format!("{}: {error}", path.display()));

@@ -33,7 +33,7 @@ impl Monitor {
     /// One step of a round. At the levels above normal pages go back with the cleanups.
     pub(super) fn return_pages(&mut self) {
         let begun_at = self.clock.now();
-        if self.pressure.level != PressureLevel::Normal || self.settings.observe_only {
+        if self.pressure.level != PressureLevel::Normal || self.settings.config.observe_only {
             return;
         }
         if self.pages.next_part.is_none() {

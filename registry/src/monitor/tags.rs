@@ -49,7 +49,8 @@ impl Monitor {
                 && !slot.is_cooling_down(LEVEL, now)
         };
         let candidates = candidates(&slots, is_within);
-        let plan = self.settings.ladder.plan_for_tag(excess, &self.settings.budget, &candidates);
+        let plan =
+            self.settings.config.ladder.plan_for_tag(excess, &self.settings.budget, &candidates);
         let Some(plan) = plan else {
             return Some(format!("nothing is registered under {} that could free", excess.tag));
         };

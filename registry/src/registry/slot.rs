@@ -11,7 +11,7 @@ use bursar_alloc::TagHandle;
 
 use super::gate::Gate;
 use super::{Entry, lock};
-use crate::cooldown::Cooldown;
+use crate::cooldown::{Cooldown, FIRST_WAIT};
 use crate::ladder::{Candidate, Stage};
 use crate::pressure::PressureLevel;
 use crate::purge::Purgeable;
@@ -115,8 +115,9 @@ impl Slot {
             _ => Some(format!("it claimed {} bytes and freed none", report.claimed_bytes)),
         };
         let mut cooldown = lock(&self.cooldown);
-        *cooldown =
-            reason.map(|reason| Cooldown::after(cooldown.as_ref(), level, now, longest, reason));
+        *cooldown = reason.map(|reason| {
+            Cooldown::after(cooldown.as_ref(), level, now, FIRST_WAIT..=longest, reason)
+        });
     }
 
     pub(crate) fn candidate(&self, index: usize) -> Candidate {

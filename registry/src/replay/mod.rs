@@ -161,7 +161,7 @@ impl Run {
         let (registry, clock) = (Registry::default(), Arc::new(ReplayClock::default()));
         let shared = Arc::new(Shared::default());
         let monitor = Monitor::new(
-            Settings::new(budget.clone(), config.ladder.clone()),
+            Settings { budget: budget.clone(), config: config.clone() },
             registry.clone(),
             Box::new(process.clone()),
             Arc::clone(&clock) as Arc<dyn Clock>,

@@ -38,6 +38,7 @@ pub(super) struct Surroundings {
 #[derive(Debug, Clone, Copy, Default)]
 struct SlowFigures {
     limit_bytes: Option<u64>,
+    process_limit_bytes: Option<u64>,
     container_swap_bytes: Option<u64>,
     container_stall: Option<MemoryStall>,
     container_events: Option<CgroupEvents>,
@@ -79,6 +80,7 @@ impl Surroundings {
             self.follow_limit();
         }
         sample.limit_bytes = self.slow.limit_bytes;
+        sample.process_limit_bytes = self.slow.process_limit_bytes;
         sample.container_swap_bytes = self.slow.container_swap_bytes;
         sample.container_stall = self.slow.container_stall;
         sample.container_events = self.slow.container_events;
@@ -119,6 +121,7 @@ impl Surroundings {
         // whole login session perhaps: its usage says nothing about this process's limit.
         let has_limit = matches!(self.limit_reading.cgroup, Ok(Some(_)));
         self.slow.limit_bytes = self.limit_report.limit_bytes.filter(|_| has_limit);
+        self.slow.process_limit_bytes = self.limit_report.limit_bytes.filter(|_| !has_limit);
     }
 
     /// The limit in force at the last reading. Another `Arc` when something about it changed.

@@ -252,6 +252,7 @@ fn validate_sample(sample: &Sample) -> Result<(), Error> {
         ("resident_bytes", sample.resident_bytes),
         ("working_set_bytes", sample.working_set_bytes),
         ("limit_bytes", sample.limit_bytes),
+        ("process_limit_bytes", sample.process_limit_bytes),
     ] {
         require(name, bytes)?;
     }

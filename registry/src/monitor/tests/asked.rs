@@ -51,7 +51,7 @@ fn collecting_gives_pages_back_and_asks_nobody() {
 
 #[test]
 fn observing_alone_judges_and_reports_and_purges_nothing() {
-    let mut setting = setting_with(|settings| settings.observe_only = true);
+    let mut setting = setting_with(|settings| settings.config.observe_only = true);
     let (cache, _registration) = setting.cache(60);
     setting.process.set_live_mib(85);
     setting.process.set_dirty_mib(20);
@@ -77,7 +77,8 @@ fn observing_alone_judges_and_reports_and_purges_nothing() {
 fn entering_the_emergency_level_writes_the_last_report_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("termination-log");
-    let mut setting = setting_with(|settings| settings.last_report_path = Some(path.clone()));
+    let mut setting =
+        setting_with(|settings| settings.config.last_report_path = Some(path.clone()));
     setting.process.set_live_mib(94);
     setting.monitor.step();
     assert!(!path.exists());
@@ -97,7 +98,8 @@ fn entering_the_emergency_level_writes_the_last_report_once() {
 fn a_last_report_that_cannot_be_written_is_said_and_stops_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_owned();
-    let mut setting = setting_with(|settings| settings.last_report_path = Some(path.clone()));
+    let mut setting =
+        setting_with(|settings| settings.config.last_report_path = Some(path.clone()));
     let (_cache, _registration) = setting.cache(60);
     setting.process.set_live_mib(96);
     setting.monitor.step();

@@ -84,3 +84,36 @@ fn a_round_that_takes_long_is_left_after_each_part_so_that_usage_is_read_in_betw
     setting.monitor.step();
     assert_eq!(setting.process.collected_parts(), [0, 1]);
 }
+
+fn with_a_budget_of_the_limit() -> Setting {
+    setting_with(|settings| settings.config.soft_limit_bytes = None)
+}
+
+#[test]
+fn a_budget_that_follows_from_the_limit_follows_it_down_and_up() {
+    let mut setting = with_a_budget_of_the_limit();
+    let soft_limit_mib =
+        |setting: &Setting| setting.shared.lock().budget.as_ref().unwrap().soft_limit_bytes() / MIB;
+    let (cache, _registration) = setting.cache(60);
+    setting.process.set_live_mib(60);
+    setting.monitor.step();
+    setting.process.set_limit_mib(80);
+    setting.step_after(SECOND);
+    assert_eq!(soft_limit_mib(&setting), 72, "a tenth is left for what is outside the heap");
+    assert_eq!(cache.asked_bytes().len(), 1, "60 of 72 is critical");
+    setting.process.set_limit_mib(1000);
+    setting.step_after(SECOND);
+    assert_eq!(soft_limit_mib(&setting), 900);
+}
+
+#[test]
+fn a_given_budget_gives_way_to_a_lower_limit_and_comes_back_with_it() {
+    let mut setting = setting_with(|settings| settings.config.soft_limit_bytes = Some(100 * MIB));
+    let soft_limit_mib =
+        |setting: &Setting| setting.shared.lock().budget.as_ref().unwrap().soft_limit_bytes() / MIB;
+    for (limit_mib, expected_mib) in [(200, 100), (80, 72), (4, 72), (120, 100)] {
+        setting.process.set_limit_mib(limit_mib);
+        setting.step_after(SECOND);
+        assert_eq!(soft_limit_mib(&setting), expected_mib, "at a limit of {limit_mib} MiB");
+    }
+}

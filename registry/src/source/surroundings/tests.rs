@@ -132,6 +132,8 @@ fn a_given_limit_tightens_a_containers_and_is_no_measure_for_a_login_session() {
     assert_eq!(read(&mut surroundings(&root, Some(64 * MIB)), 0).limit_bytes, Some(64 * MIB));
     root.write(&format!("{V2}/app/memory.max"), "max\n");
     let mut unlimited = surroundings(&root, Some(64 * MIB));
-    assert_eq!(read(&mut unlimited, 0).limit_bytes, None);
+    let sample = read(&mut unlimited, 0);
+    assert_eq!(sample.limit_bytes, None);
+    assert!(sample.process_limit_bytes.is_some(), "what the process may use by itself");
     assert_eq!(unlimited.limits().limit_bytes, Some(64 * MIB));
 }

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::budget::Budget;
-use crate::ladder::Ladder;
+use crate::config::Config;
 use crate::monitor::{Monitor, Settings};
 use crate::profile::Profile;
 use crate::testing::{FakeCache, FakeClock, FakeProcess, MIB};
@@ -19,7 +19,7 @@ fn setting() -> Setting {
     let (process, registry) = (FakeProcess::default(), Registry::default());
     let (clock, shared) = (Arc::new(FakeClock::default()), Arc::new(Shared::default()));
     let monitor = Monitor::new(
-        Settings::new(Budget::new(100 * MIB).unwrap(), Ladder::default()),
+        Settings { budget: Budget::new(100 * MIB).unwrap(), config: Config::default() },
         registry.clone(),
         Box::new(process.clone()),
         Arc::clone(&clock) as Arc<dyn Clock>,
