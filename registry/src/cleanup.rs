@@ -16,19 +16,33 @@ use crate::status::Shared;
 
 /// One cleanup under way.
 pub(crate) struct Cleanup<'a> {
-    pub(crate) plan: &'a Plan,
+    plan: &'a Plan,
     /// What [`Ask::index`] points into.
-    pub(crate) slots: &'a [Arc<Slot>],
-    pub(crate) sources: &'a mut dyn Sources,
-    pub(crate) clock: &'a dyn Clock,
-    pub(crate) profile: &'a Profile,
+    slots: &'a [Arc<Slot>],
+    sources: &'a mut dyn Sources,
+    clock: &'a dyn Clock,
+    profile: &'a Profile,
     /// Where others read which callback runs.
-    pub(crate) shared: &'a Shared,
+    shared: &'a Shared,
     /// Report whom the plan would ask, and ask nobody.
     pub(crate) observe_only: bool,
+    /// The next watermark was reached meanwhile.
+    is_cut_short: bool,
 }
 
-impl Cleanup<'_> {
+impl<'a> Cleanup<'a> {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        slots: &'a [Arc<Slot>],
+        sources: &'a mut dyn Sources,
+        clock: &'a dyn Clock,
+        profile: &'a Profile,
+        shared: &'a Shared,
+    ) -> Self {
+        let (observe_only, is_cut_short) = (false, false);
+        Self { plan, slots, sources, clock, profile, shared, observe_only, is_cut_short }
+    }
+
     /// Runs stages until held bytes are down by the plan's target.
     pub(crate) fn run(mut self) -> CleanupReport {
         let started_at = self.clock.now();
@@ -36,6 +50,9 @@ impl Cleanup<'_> {
         let goal_bytes = held_bytes_before.saturating_sub(self.plan.target_bytes);
         let mut stages = Vec::with_capacity(self.plan.stages.len());
         for planned in &self.plan.stages {
+            if self.is_cut_short {
+                break;
+            }
             if planned.stage == Stage::Collect || self.held_bytes() > goal_bytes {
                 stages.push(self.run_stage(planned, goal_bytes));
             }
@@ -45,6 +62,7 @@ impl Cleanup<'_> {
             diagnosis: self.plan.diagnosis,
             tag: self.plan.tag.clone(),
             observed_only: self.observe_only,
+            is_cut_short: self.is_cut_short,
             target_bytes: self.plan.target_bytes,
             freed_bytes: stages.iter().map(|stage| stage.freed_bytes).sum(),
             held_bytes_before,
@@ -127,12 +145,19 @@ impl Cleanup<'_> {
         Some(report)
     }
 
-    /// Gives pages back. The part of the calling thread's cache that is flushed with it is what
-    /// callbacks have just freed.
+    /// Gives pages back, one part of the allocator after the other. Many of them take long, and
+    /// usage goes on meanwhile: when it reaches the next watermark, that comes first.
     fn collect(&mut self) -> Option<u64> {
         let how = if self.plan.purges_pages { Collect::Purge } else { Collect::Decay };
         let before = self.sources.dirty_bytes();
-        self.sources.collect(how);
+        let mut part = 0;
+        while self.sources.collect_part(how, part).is_some() {
+            part += 1;
+            if self.sources.take_pending() {
+                self.is_cut_short = true;
+                break;
+            }
+        }
         let after = self.sources.dirty_bytes();
         before.zip(after).map(|(before, after)| before.saturating_sub(after))
     }

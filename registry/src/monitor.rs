@@ -61,6 +61,8 @@ pub(crate) struct Monitor {
     tag_cooldowns: TagCooldowns,
     relief: Relief,
     pages: PageReturn,
+    /// A cleanup was cut short: usage is to be read at once.
+    is_hurried: bool,
 }
 
 /// What one look at the process found.
@@ -95,6 +97,7 @@ impl Monitor {
             tag_cooldowns: TagCooldowns::default(),
             relief: Relief::default(),
             pages: PageReturn::default(),
+            is_hurried: false,
         }
     }
 
@@ -108,6 +111,7 @@ impl Monitor {
     pub(crate) fn step(&mut self) -> Duration {
         // Taken before the reading: what is used up from here on raises it anew.
         let _ = self.sources.take_pending();
+        self.is_hurried = false;
         let reading = self.read();
         if self.is_due(reading.reached) {
             self.answer(&reading);
@@ -203,17 +207,13 @@ impl Monitor {
     }
 
     fn carry_out(&mut self, plan: &Plan, slots: &[Arc<Slot>]) -> CleanupReport {
-        let cleanup = Cleanup {
-            plan,
-            slots,
-            sources: &mut *self.sources,
-            clock: &*self.clock,
-            profile: self.settings.budget.profile(),
-            shared: &self.shared,
-            observe_only: self.settings.config.observe_only,
-        };
+        let Settings { budget, config } = &self.settings;
+        let (sources, clock) = (&mut *self.sources, &*self.clock);
+        let mut cleanup = Cleanup::new(plan, slots, sources, clock, budget.profile(), &self.shared);
+        cleanup.observe_only = config.observe_only;
         let report = cleanup.run();
         self.cpu.spend(report.elapsed);
+        self.is_hurried |= report.is_cut_short;
         report
     }
 
@@ -237,6 +237,9 @@ impl Monitor {
     }
 
     fn interval(&self) -> Duration {
+        if self.is_hurried {
+            return Duration::ZERO;
+        }
         let longest = match self.pressure.level {
             PressureLevel::Normal => self.profile().interval,
             _ => self.profile().interval.min(INTERVAL_UNDER_PRESSURE),

@@ -21,6 +21,9 @@ pub struct CleanupReport {
     pub tag: Option<String>,
     /// Whether this is what would have been done: nothing was asked, and nothing freed.
     pub observed_only: bool,
+    /// Whether it ended early, with pages left to give back, since usage reached the next
+    /// watermark meanwhile.
+    pub is_cut_short: bool,
     /// Held bytes it was to free; 0 where only pages were to be given back, `u64::MAX` for all.
     pub target_bytes: u64,
     /// Bytes that callbacks freed, heap and charged, as measured.

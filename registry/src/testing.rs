@@ -50,6 +50,7 @@ struct FakeMemory {
     /// Parts that were collected by themselves.
     collected_parts: Mutex<Vec<usize>>,
     /// How long each of them takes.
+    flag_at_part: Mutex<Option<usize>>,
     part_takes: Mutex<Option<(Arc<FakeClock>, Duration)>>,
     charged_bytes: AtomicU64,
     /// Zero for what it is at first.
@@ -95,6 +96,11 @@ impl FakeProcess {
 
     pub(crate) fn take_for_each_part(&self, clock: &Arc<FakeClock>, time: Duration) {
         *self.0.part_takes.lock().unwrap() = Some((Arc::clone(clock), time));
+    }
+
+    /// Has usage reach the next watermark while this part is collected.
+    pub(crate) fn raise_flag_at_part(&self, part: usize) {
+        *self.0.flag_at_part.lock().unwrap() = Some(part);
     }
 
     pub(crate) fn put_over_budget(&self, excess: TagExcess) {
@@ -182,9 +188,15 @@ impl Sources for FakeProcess {
         Collected::Done
     }
 
-    fn collect_part(&mut self, _: Collect, part: usize) -> Option<Collected> {
+    fn collect_part(&mut self, how: Collect, part: usize) -> Option<Collected> {
         if part >= PARTS {
             return None;
+        }
+        if part == 0 {
+            self.collect(how);
+        }
+        if self.0.flag_at_part.lock().unwrap().take_if(|at| *at == part).is_some() {
+            self.0.pending.store(true, Ordering::Relaxed);
         }
         self.0.collected_parts.lock().unwrap().push(part);
         if let Some((clock, time)) = &*self.0.part_takes.lock().unwrap() {

@@ -1,7 +1,7 @@
 //! The cache over the real allocator.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bursar::{
     AccountingAllocator, Cache, Entry, Error, PressureLevel, PurgeOutcome, PurgeRequest, Purgeable,
@@ -169,4 +169,21 @@ fn destructors_and_loaders_may_call_back_into_the_cache() {
     drop(cache.insert(6, Meddler(Arc::clone(&cache))));
     cache.clear();
     assert_eq!(cache.stats().entries, 0);
+}
+
+#[test]
+fn a_purge_past_its_deadline_takes_no_more_and_one_in_time_takes_what_it_is_asked_for() {
+    static TAG: Tag = Tag::new("cache/deadline");
+    let cache: Cache<u64, Vec<u8>> = Cache::new(&TAG);
+    for key in 0..100 {
+        cache.get_or_insert_with(key, || vec![0; 4096]);
+    }
+    let entry = Entry::from(&cache);
+    let mut request = PurgeRequest::new(40 * 4096, PressureLevel::Warning);
+    request.deadline = Some(Instant::now());
+    assert_eq!(entry.purgeable().purge(&request), PurgeOutcome::Busy);
+    assert_eq!(cache.stats().entries, 100);
+    request.deadline = Instant::now().checked_add(Duration::from_secs(3600));
+    assert!(matches!(entry.purgeable().purge(&request), PurgeOutcome::Freed(_)));
+    assert!(cache.stats().entries <= 60);
 }

@@ -38,15 +38,10 @@ impl Setting {
     }
 
     fn run_on(&mut self, plan: &Plan, slots: &[Arc<Slot>], observe_only: bool) -> CleanupReport {
-        let cleanup = Cleanup {
-            plan,
-            slots,
-            sources: &mut self.process,
-            clock: &self.clock,
-            profile: &Profile::default(),
-            shared: &Shared::default(),
-            observe_only,
-        };
+        let (profile, shared) = (Profile::default(), Shared::default());
+        let sources = &mut self.process;
+        let mut cleanup = Cleanup::new(plan, slots, sources, &self.clock, &profile, &shared);
+        cleanup.observe_only = observe_only;
         cleanup.run()
     }
 }
@@ -128,6 +123,23 @@ fn a_stage_ends_with_the_pages_that_are_due_or_with_all_as_the_plan_says() {
         let collected = if how == Collect::Purge { 10 * MIB } else { 0 };
         assert_eq!(report.collected_bytes, Some(collected));
     }
+}
+
+#[test]
+fn giving_pages_back_ends_early_when_usage_reaches_the_next_watermark() {
+    let mut setting = Setting::with_live_mib(80);
+    let _cache = setting.cache("cache", 30);
+    let mut plan = trim(PressureLevel::Critical, 40, &[10]);
+    let asks = vec![Ask { index: 0, max_bytes: u64::MAX }];
+    plan.stages.push(PlannedStage { stage: Stage::Release, asks });
+    assert!(!setting.run(&plan).is_cut_short);
+    assert_eq!(setting.process.collected_parts(), [0, 1, 2, 0, 1, 2]);
+
+    setting.process.raise_flag_at_part(1);
+    let report = setting.run(&plan);
+    assert!(report.is_cut_short);
+    assert_eq!(setting.process.collected_parts()[6..], [0, 1]);
+    assert_eq!(report.stages.len(), 1, "and the monitor looks anew");
 }
 
 #[test]

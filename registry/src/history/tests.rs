@@ -37,6 +37,7 @@ fn report(purges: usize) -> CleanupReport {
         diagnosis: Diagnosis::Live,
         tag: None,
         observed_only: false,
+        is_cut_short: false,
         target_bytes: 1 << 20,
         freed_bytes: 1 << 20,
         held_bytes_before: 0,

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bursar_alloc::{Tag, thread_usage};
 
@@ -288,16 +288,17 @@ impl<K: Hash + Eq, V> Inner<K, V> {
     }
 
     /// Takes the oldest of each shard in turn, a batch at a time, so that the shards stay
-    /// equally old.
-    fn evict(&self, target_bytes: u64) -> PurgeOutcome {
+    /// equally old. Past the deadline it takes no more.
+    fn evict(&self, target_bytes: u64, deadline: Option<Instant>) -> PurgeOutcome {
         let shards = self.shards.len() as u64;
+        let is_late = || deadline.is_some_and(|at| Instant::now() >= at);
         let mut freed_bytes = 0;
         let mut is_busy = false;
-        while freed_bytes < target_bytes {
+        while freed_bytes < target_bytes && !is_late() {
             let batch_bytes = (target_bytes - freed_bytes).div_ceil(shards);
             let freed_before = freed_bytes;
             for shard in &self.shards {
-                if freed_bytes >= target_bytes {
+                if freed_bytes >= target_bytes || is_late() {
                     break;
                 }
                 match shard.try_evict(batch_bytes) {
@@ -309,7 +310,7 @@ impl<K: Hash + Eq, V> Inner<K, V> {
                 break;
             }
         }
-        outcome(freed_bytes, is_busy)
+        outcome(freed_bytes, is_busy || is_late())
     }
 
     /// Takes everything, tables included.
@@ -346,7 +347,7 @@ impl<K: Hash + Eq + Send, V: Send> Purgeable for Inner<K, V> {
         let _tag = self.tag.enter();
         match request.target_bytes {
             u64::MAX => self.evict_all(),
-            target_bytes => self.evict(target_bytes),
+            target_bytes => self.evict(target_bytes, request.deadline),
         }
     }
 }

@@ -169,8 +169,8 @@ impl Sources for ReplayedProcess {
         Collected::Done
     }
 
-    fn collect_part(&mut self, _: Collect, _: usize) -> Option<Collected> {
-        None
+    fn collect_part(&mut self, how: Collect, part: usize) -> Option<Collected> {
+        (part == 0).then(|| self.collect(how))
     }
 
     /// What a purgeable gives up outside the heap was recorded as part of what it freed.
