@@ -275,7 +275,7 @@ fn asks(
     profile: &Profile,
     candidates: &[Candidate],
 ) -> Vec<Ask> {
-    let is_sparing = profile.policy == Policy::Conservative && stage != Stage::Emergency;
+    let is_sparing = profile.policy == Policy::Conservative;
     let spares_dear = is_sparing && level < PressureLevel::Critical;
     let max_share = if is_sparing { profile.max_share / 2.0 } else { profile.max_share };
     let mut asked: Vec<&Candidate> = candidates

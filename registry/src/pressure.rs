@@ -285,6 +285,15 @@ mod tests {
     }
 
     #[test]
+    fn a_level_that_usage_is_about_to_reach_again_is_not_left() {
+        let profile = Profile::default();
+        let emergency = Pressure::default().classify(0.96, &profile, at(10));
+        let soon = |reached| emergency.classify_reached(0.82, reached, &profile, at(20)).level;
+        assert_eq!(soon(PressureLevel::Emergency), PressureLevel::Emergency);
+        assert_eq!(soon(PressureLevel::Critical), PressureLevel::Critical);
+    }
+
+    #[test]
     fn a_clock_that_runs_backwards_keeps_the_level() {
         let profile = Profile::default();
         let warning = Pressure::default().classify(0.7, &profile, at(10));

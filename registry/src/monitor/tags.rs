@@ -27,15 +27,10 @@ impl Monitor {
                 self.shared.lock().deferred_cleanups_total += 1;
                 return;
             }
-            match self.trim_tag(&excess) {
-                Some(reason) => {
-                    let last = self.tag_cooldowns.get(&excess.tag);
-                    let cooldown = self.cool_down(last, LEVEL, reason);
-                    self.tag_cooldowns.insert(excess.tag, cooldown);
-                }
-                None => {
-                    self.tag_cooldowns.remove(&excess.tag);
-                }
+            if let Some(reason) = self.trim_tag(&excess) {
+                let last = self.tag_cooldowns.get(&excess.tag);
+                let cooldown = self.cool_down(last, LEVEL, reason);
+                self.tag_cooldowns.insert(excess.tag, cooldown);
             }
         }
     }

@@ -93,6 +93,47 @@ fn one_that_has_nothing_is_passed_over_while_others_are_asked() {
 }
 
 #[test]
+fn in_an_emergency_nobody_is_passed_over() {
+    let mut setting = setting();
+    let (_cache, _registration) = setting.cache(1000);
+    let liar = FakeCache::new(&setting.process, 20);
+    liar.lies.store(true, Ordering::Relaxed);
+    let _liar = setting.registry.register(liar.entry("liar").priority(-1)).unwrap();
+    for times in 1..=3 {
+        setting.process.set_live_mib(97);
+        setting.step_after(SECOND / 10);
+        assert_eq!(liar.asked_bytes().len(), times);
+    }
+}
+
+#[test]
+fn a_cleanup_that_was_cut_short_is_followed_by_a_look_at_once() {
+    let mut setting = setting();
+    let (_cache, _registration) = setting.cache(60);
+    setting.process.set_live_mib(85);
+    setting.process.raise_flag_at_part(0);
+    assert_eq!(setting.monitor.step(), Duration::ZERO);
+    assert!(setting.monitor.step() > Duration::ZERO);
+}
+
+#[test]
+fn what_cleanups_take_back_does_not_hide_how_fast_usage_grows() {
+    let mut setting = setting_with(|settings| {
+        let profile = Profile { growth_horizon: 2 * SECOND, ..Profile::default() };
+        settings.budget = settings.budget.clone().with_profile(profile).unwrap();
+    });
+    let (cache, _registration) = setting.cache(1000);
+    setting.process.set_live_mib(20);
+    for _ in 0..200 {
+        setting.process.set_live_mib(setting.process.live_mib() + 1);
+        setting.step_after(Duration::from_millis(10));
+    }
+    let levels: Vec<_> = cache.requests.lock().unwrap().iter().map(|asked| asked.level).collect();
+    assert!(levels.len() > 3, "{levels:?}");
+    assert!(levels.iter().all(|&level| level == PressureLevel::Critical), "{levels:?}");
+}
+
+#[test]
 fn usage_that_is_about_to_reach_the_emergency_is_met_one_level_up() {
     let met_at = |step: Duration| {
         let mut setting = setting();

@@ -60,3 +60,20 @@ fn a_tag_with_nobody_to_ask_waits_longer_each_time_and_holds_nobody_else_up() {
     setting.step_after(SECOND / 10);
     assert_eq!(cache.asked_bytes().len(), 1);
 }
+
+#[test]
+fn of_those_under_a_tag_one_that_frees_nothing_is_passed_over_while_others_are_asked() {
+    let mut setting = setting();
+    setting.process.set_live_mib(40);
+    let (liar, _liar) = setting.cache_under("monitor/over");
+    liar.lies.store(true, Ordering::Relaxed);
+    let (part, _part) = setting.cache_under("monitor/over/part");
+    for times in 1..=3 {
+        setting
+            .process
+            .put_over_budget(TagExcess { held_bytes: 40 * times * MIB, ..over_by_five() });
+        setting.step_after(SECOND / 10);
+    }
+    assert_eq!(liar.asked_bytes().len(), 1);
+    assert!(!part.asked_bytes().is_empty());
+}
