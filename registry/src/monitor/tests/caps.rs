@@ -119,7 +119,7 @@ fn a_cleanup_that_was_cut_short_is_followed_by_a_look_at_once() {
 #[test]
 fn what_cleanups_take_back_does_not_hide_how_fast_usage_grows() {
     let mut setting = setting_with(|settings| {
-        let profile = Profile { growth_horizon: 2 * SECOND, ..Profile::default() };
+        let profile = Profile { growth_horizon: SECOND, ..Profile::default() };
         settings.budget = settings.budget.clone().with_profile(profile).unwrap();
     });
     let (cache, _registration) = setting.cache(1000);
