@@ -34,8 +34,11 @@ impl Function {
     fn new() -> Result<(Self, bursar::Registration), bursar::Error> {
         // Trims from 100 MB on, releases from 115, and takes everything from 125.
         let mut profile = Profile::function();
-        profile.watermarks =
-            Watermarks { warning: 100.0 / 128.0, critical: 115.0 / 128.0, emergency: 125.0 / 128.0 };
+        profile.watermarks = Watermarks {
+            warning: 100.0 / 128.0,
+            critical: 115.0 / 128.0,
+            emergency: 125.0 / 128.0,
+        };
         let builder = Bursar::builder().budget(128 * MB).profile(profile).threadless(true);
         let bursar = builder.start()?;
         let reports = Cache::new(&REPORTS);

@@ -171,12 +171,17 @@ impl Board {
             let why = "a run was out of time, and its figures are of fewer requests";
             complaints.push(format!("{why}: give --seconds more"));
         }
-        let all = || self.sizes.iter().flat_map(Size::runs).chain(&self.bursar);
-        let wrong: u64 = all().map(|run| run.wrong).sum();
-        let failed: u64 = all().filter(|run| run.fate.lived()).map(|run| run.failed).sum();
-        for (count, what) in [(wrong, "wrong answers"), (failed, "failed requests")] {
-            if count > 0 {
-                complaints.push(format!("{count} {what}"));
+        let fixed: Vec<_> = self.sizes.iter().flat_map(Size::runs).collect();
+        for (runs, whose) in
+            [(self.bursar.iter().collect(), "under Bursar"), (fixed, "of fixed sizes")]
+        {
+            let wrong: u64 = runs.iter().map(|run| run.wrong).sum();
+            let lived = runs.iter().filter(|run| run.fate.lived());
+            let failed: u64 = lived.map(|run| run.failed).sum();
+            for (count, what) in [(wrong, "wrong answers"), (failed, "failed requests")] {
+                if count > 0 {
+                    complaints.push(format!("{count} {what} {whose}"));
+                }
             }
         }
         complaints

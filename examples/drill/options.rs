@@ -78,7 +78,7 @@ pub(crate) struct Options {
     /// with --web]
     #[arg(long, value_parser = cores)]
     cores: Option<f64>,
-    /// Bursar's budget [default: 88 % of the limit, 400MB of it with --web]
+    /// Bursar's budget [default: the limit less a tenth and at least 8MiB, at most 400MB with --web]
     #[arg(long)]
     budget: Option<ByteSize>,
     /// Bursar's profile
@@ -134,9 +134,13 @@ pub(crate) enum Mode {
 /// The profiles there are; the first is the default.
 const PROFILES: [&str; 3] = ["default", "dense", "function"];
 
-/// Share of the limit that is Bursar's budget; the rest is for what is outside
-/// the heap: the program itself, its stacks, the kernel's buffers for sockets.
-const BUDGET_PERCENT: u64 = 88;
+/// What Bursar itself leaves of a limit for what is outside the heap (the
+/// program, its stacks, the kernel's buffers for sockets) where it is given no
+/// budget: a tenth, and at least 8 MiB.
+fn reserve_bytes(limit_bytes: u64) -> u64 {
+    (limit_bytes / 10).max(8 << 20)
+}
+
 /// The budget of a web instance, which has 512 MiB.
 const WEB_BUDGET: ByteSize = ByteSize::mb(400);
 /// Requests a second that half a core bears even while every one misses.
@@ -170,7 +174,8 @@ impl Options {
     }
 
     pub(crate) fn budget_bytes(&self) -> u64 {
-        let share = self.limit_bytes() / 100 * BUDGET_PERCENT;
+        let limit = self.limit_bytes();
+        let share = limit.saturating_sub(reserve_bytes(limit));
         let default = match self.mode() {
             Mode::Web => share.min(WEB_BUDGET.as_u64()),
             _ => share,

@@ -12,6 +12,8 @@ pub(crate) struct Growth {
     last: Option<(Duration, f64)>,
     /// Shares of the budget a second; 0 until it is known.
     per_second: f64,
+    /// From the last reading but one to the last.
+    latest_per_second: f64,
 }
 
 /// The rate is an average of which a reading so long ago counts for a third. So a single jump,
@@ -32,12 +34,21 @@ impl Growth {
         let rate = (usage - before) / distance.as_secs_f64();
         let kept = (-distance.as_secs_f64() / MEMORY.as_secs_f64()).exp();
         self.per_second = kept * self.per_second + (1.0 - kept) * rate;
+        self.latest_per_second = rate;
         self.last = Some((now, usage));
     }
 
     /// Goes on from a reading that a cleanup made lower.
     pub(crate) fn rebase(&mut self, usage: f64, now: Duration) {
         self.last = Some((now, usage));
+    }
+
+    /// How long usage takes to grow by `share` of the budget, at the higher of its rates; `None`
+    /// if it does not grow.
+    pub(crate) fn time_to_grow(&self, share: f64) -> Option<Duration> {
+        let per_second = self.per_second.max(self.latest_per_second);
+        // Not positive, or so small that the time is past all range: it does not.
+        Duration::try_from_secs_f64(share / per_second).ok().filter(|_| per_second > 0.0)
     }
 
     /// `level`, or the one above if usage is about to reach the emergency watermark.
@@ -106,6 +117,18 @@ mod tests {
         assert!(growth.per_second <= 0.25, "{}", growth.per_second);
         let level = growth.escalate(PressureLevel::Warning, 0.72, &profile());
         assert_eq!(level, PressureLevel::Warning);
+    }
+
+    #[test]
+    fn the_time_to_grow_is_the_share_over_the_rate_and_none_without_growth() {
+        let time = |per_second, latest_per_second| {
+            Growth { last: None, per_second, latest_per_second }.time_to_grow(0.01)
+        };
+        assert_eq!(time(2.0, -1.0), Some(5 * MS));
+        assert_eq!(time(2.0, 10.0), Some(MS));
+        for per_second in [0.0, -1.0, 1e-300] {
+            assert_eq!(time(per_second, per_second), None);
+        }
     }
 
     #[test]

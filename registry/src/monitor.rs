@@ -35,6 +35,12 @@ use tags::TagCooldowns;
 const INTERVAL_UNDER_PRESSURE: Duration = Duration::from_millis(100);
 /// Perhaps at this moment only: who could not have a lock may have said so.
 const NOTHING_TO_FREE: &str = "nothing that is registered has anything to free";
+/// The monitor rests so long after a step, so that it takes little of a core however often it is
+/// woken. How far usage can get in that time is part of how far a level can be passed.
+const SHORTEST_REST: Duration = Duration::from_millis(1);
+const LONGEST_REST: Duration = Duration::from_millis(3);
+/// A rest is this part of the time in which usage grows to the next watermark.
+const REST_PART: f64 = 8.0;
 /// A cleanup that frees less than this part of its target was futile.
 const FUTILE_PART: u64 = 20;
 
@@ -212,6 +218,7 @@ impl Monitor {
         let mut cleanup = Cleanup::new(plan, slots, sources, clock, budget.profile(), &self.shared);
         cleanup.observe_only = config.observe_only;
         let report = cleanup.run();
+        self.sources.refresh();
         self.cpu.spend(report.elapsed);
         self.is_hurried |= report.is_cut_short;
         report
@@ -234,6 +241,16 @@ impl Monitor {
         let first = if reason == NOTHING_TO_FREE { INTERVAL_UNDER_PRESSURE } else { FIRST_WAIT };
         let now = self.clock.now();
         Cooldown::after(last, level, now, first..=self.profile().cooldown, reason)
+    }
+
+    /// How long to rest after a step, whatever wakes the monitor: while usage hardly grows, longer
+    /// than when the next watermark is near by the rate at which it does.
+    pub(crate) fn rest(&self) -> Duration {
+        let budget = &self.settings.budget;
+        let footprint = self.shared.lock().sample.footprint_bytes();
+        let room = budget.usage(budget.room_bytes(footprint));
+        let soon = self.growth.time_to_grow(room / REST_PART).unwrap_or(LONGEST_REST);
+        soon.clamp(SHORTEST_REST, LONGEST_REST)
     }
 
     fn interval(&self) -> Duration {

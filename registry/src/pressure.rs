@@ -72,8 +72,8 @@ impl fmt::Display for Diagnosis {
 /// One reading of everything that usage is judged by, in bytes; `None` where it is not known,
 /// for a reason that [`Stats::unavailable`](crate::Stats::unavailable) gives.
 ///
-/// The allocator's figures, `resident_bytes` and `working_set_bytes` are read for each sample,
-/// the others at most every 100 ms.
+/// The allocator's figures are read for each sample, `resident_bytes` and `working_set_bytes` at
+/// most every 10 ms and after each cleanup, the others at most every 100 ms.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -142,14 +142,14 @@ impl Profile {
         Self { watermarks, growth_horizon: Duration::ZERO, ..Self::default() }
     }
 
-    /// For a service whose budget is there to be filled with cache: levels at 92, 96 and 99 %,
-    /// and small bites (5, 10 and 50 %) out of it. Costs more cleanups, and leaves less room for
+    /// For a service whose budget is there to be filled with cache: levels at 94, 97 and 99 %,
+    /// and small bites (3, 6 and 50 %) out of it. Costs more cleanups, and leaves less room for
     /// what comes suddenly.
     #[must_use]
     pub fn dense() -> Self {
         Self {
-            watermarks: Watermarks { warning: 0.92, critical: 0.96, emergency: 0.99 },
-            targets: [0.05, 0.10, 0.50],
+            watermarks: Watermarks { warning: 0.94, critical: 0.97, emergency: 0.99 },
+            targets: [0.03, 0.06, 0.50],
             hysteresis: 0.02,
             ..Self::default()
         }

@@ -88,8 +88,8 @@ fn a_kill_under_bursar_is_complained_of_and_so_are_errors_and_runs_cut_short() {
         [
             "a server under Bursar did not live: killed by the kernel",
             "a run was out of time, and its figures are of fewer requests: give --seconds more",
-            "2 wrong answers",
-            "3 failed requests",
+            "2 wrong answers under Bursar",
+            "3 failed requests of fixed sizes",
         ]
     );
 }

@@ -9,10 +9,6 @@ use super::{BURSAR, Turn};
 use crate::error::Error;
 use crate::monitor::Monitor;
 
-/// After a step the monitor rests this long, so that it takes little of a core however often it
-/// is woken. How far usage can get in that time is part of how far a level can be passed.
-const REST: Duration = Duration::from_millis(1);
-
 /// The thread, and how it is stopped.
 #[derive(Debug)]
 pub(crate) struct MonitorThread {
@@ -82,11 +78,13 @@ fn run(turn: &Turn, stop: &AtomicBool, first_wait: Duration) {
         if is_stopped() {
             break;
         }
-        match turn.take(Monitor::step) {
-            Ok(next) => wait = next,
+        match turn.take(|monitor| (monitor.step(), monitor.rest())) {
+            Ok((next, rest)) => {
+                wait = next;
+                thread::sleep(rest);
+            }
             Err(_) => break,
         }
-        thread::sleep(REST);
     }
     turn.end();
 }

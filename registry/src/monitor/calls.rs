@@ -20,6 +20,7 @@ impl Monitor {
             false => self.sources.collect(Collect::Purge) == Collected::Done,
         };
         let dirty_bytes_after = self.sources.dirty_bytes();
+        self.sources.refresh();
         let elapsed = self.clock.now().saturating_sub(started_at);
         self.read();
         CollectReport { is_supported, dirty_bytes_before, dirty_bytes_after, elapsed }

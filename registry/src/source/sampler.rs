@@ -16,6 +16,9 @@ pub(crate) trait Sources: Send {
     /// Whether the allocator has raised its flag since this was last asked.
     fn take_pending(&mut self) -> bool;
 
+    /// Has the next sample read anew what a cleanup has changed, however lately it was read.
+    fn refresh(&mut self) {}
+
     /// Reads everything, and gives the allocator its new headroom.
     fn sample(&mut self, budget: &Budget) -> Sample;
 
@@ -61,7 +64,7 @@ pub(crate) struct Sampler {
 
 /// The headroom is at least this part of the budget, so that at a watermark the allocator does
 /// not wake the monitor for every few bytes: it is part of how far a level can be passed.
-const MIN_ROOM_PART: u64 = 512;
+const MIN_ROOM_PART: u64 = 256;
 
 impl Sampler {
     pub(crate) fn new(watch: Watch, limits: Limits, clock: Arc<dyn Clock>) -> Self {
@@ -72,6 +75,10 @@ impl Sampler {
 impl Sources for Sampler {
     fn take_pending(&mut self) -> bool {
         self.watch.take_pending()
+    }
+
+    fn refresh(&mut self) {
+        self.surroundings.refresh();
     }
 
     fn sample(&mut self, budget: &Budget) -> Sample {

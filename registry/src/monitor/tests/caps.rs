@@ -184,3 +184,19 @@ fn under_a_load_that_oscillates_around_a_watermark_a_level_falls_at_most_once_a_
     assert!(changes.windows(2).all(|pair| pair[1] - pair[0] >= SECOND), "{changes:?}");
     assert!((10..=30).contains(&changes.len()), "{}", changes.len());
 }
+
+#[test]
+fn the_monitor_rests_less_the_sooner_usage_reaches_the_next_watermark() {
+    let rest = |step_mib: u64| {
+        let mut setting = setting();
+        let mut live_mib = 0;
+        while live_mib < 60 {
+            setting.process.set_live_mib(live_mib);
+            setting.step_after(Duration::from_millis(5));
+            live_mib += step_mib;
+        }
+        setting.monitor.rest()
+    };
+    assert_eq!(rest(20), SHORTEST_REST);
+    assert_eq!(rest(1), LONGEST_REST);
+}

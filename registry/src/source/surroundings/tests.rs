@@ -43,6 +43,24 @@ fn a_sample_has_all_that_can_be_read_and_a_reason_for_the_rest() {
 }
 
 #[test]
+fn what_is_in_memory_is_read_again_after_ten_milliseconds_or_when_it_was_changed() {
+    let root = container();
+    let mut surroundings = surroundings(&root, None);
+    read(&mut surroundings, 0);
+    let grows_to = |mib: u64| {
+        root.write(&format!("{V2}/app/memory.current"), &format!("{}\n", mib * MIB));
+    };
+    grows_to(350);
+    let before = read(&mut surroundings, 9).working_set_bytes;
+    let due = read(&mut surroundings, 10).working_set_bytes;
+    assert!(before < due, "{before:?} {due:?}");
+    grows_to(330);
+    assert_eq!(read(&mut surroundings, 11).working_set_bytes, due);
+    surroundings.refresh();
+    assert!(read(&mut surroundings, 12).working_set_bytes < due);
+}
+
+#[test]
 fn each_figure_fails_on_its_own_and_comes_back() {
     let root = container();
     let mut surroundings = surroundings(&root, None);
