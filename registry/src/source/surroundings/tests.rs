@@ -48,7 +48,7 @@ fn what_is_in_memory_is_read_again_after_ten_milliseconds_or_when_it_was_changed
     let mut surroundings = surroundings(&root, None);
     read(&mut surroundings, 0);
     let grows_to = |mib: u64| {
-        root.write(&format!("{V2}/app/memory.current"), &format!("{}\n", mib * MIB));
+        root.write(&format!("{V2}/app/memory.current"), format!("{}\n", mib * MIB));
     };
     grows_to(350);
     let before = read(&mut surroundings, 9).working_set_bytes;
