@@ -64,11 +64,24 @@ pub(crate) struct Monitor {
     growth: Growth,
     cpu: CpuShare,
     cooldown: Option<Cooldown>,
+    /// What the cooldown is about.
+    futile: Futile,
     tag_cooldowns: TagCooldowns,
     relief: Relief,
     pages: PageReturn,
     /// A cleanup was cut short: usage is to be read at once.
     is_hurried: bool,
+}
+
+/// What a cleanup could not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Futile {
+    /// Free pages of the allocator's.
+    Pages,
+    /// Entries of those that were asked.
+    Entries,
+    /// The pages of the entries that it had.
+    Fragmentation,
 }
 
 /// What one look at the process found.
@@ -100,6 +113,7 @@ impl Monitor {
             pressure: Pressure::default(),
             growth: Growth::default(),
             cooldown: None,
+            futile: Futile::Entries,
             tag_cooldowns: TagCooldowns::default(),
             relief: Relief::default(),
             pages: PageReturn::default(),
@@ -119,7 +133,7 @@ impl Monitor {
         let _ = self.sources.take_pending();
         self.is_hurried = false;
         let reading = self.read();
-        if self.is_due(reading.reached) {
+        if self.is_due(&reading) {
             self.answer(&reading);
         }
         self.keep_tags_to_their_budgets();
@@ -166,10 +180,11 @@ impl Monitor {
         Reading { sample, finding, reached }
     }
 
-    /// Whether a cleanup at `level` may run now.
-    fn is_due(&mut self, level: PressureLevel) -> bool {
-        let now = self.clock.now();
-        let is_waiting = self.cooldown.as_ref().is_some_and(|wait| wait.holds(level, now));
+    /// Whether a cleanup may run now.
+    fn is_due(&mut self, reading: &Reading) -> bool {
+        let (level, now) = (reading.reached, self.clock.now());
+        let is_waiting = self.cooldown.as_ref().is_some_and(|wait| wait.holds(level, now))
+            && self.is_as_futile(reading);
         if level == PressureLevel::Normal || is_waiting {
             return false;
         }
@@ -180,16 +195,36 @@ impl Monitor {
         allowed
     }
 
+    /// Whether what made the last cleanup futile would make another one so. Pages that were not
+    /// to be had say nothing of entries, nor the other way round; and that few live blocks keep
+    /// many pages says nothing any more once the blocks alone press.
+    fn is_as_futile(&self, reading: &Reading) -> bool {
+        let is_live = reading.finding.diagnosis == Diagnosis::Live;
+        match self.futile {
+            Futile::Pages => !is_live,
+            Futile::Entries => is_live,
+            Futile::Fragmentation => is_live && self.is_fragmented(reading),
+        }
+    }
+
     /// Cleans up, and looks at what came of it.
     fn answer(&mut self, reading: &Reading) {
         let level = reading.reached;
         let futile = self.clean_up(level, reading);
         let after = self.read();
         self.growth.rebase(after.finding.usage, self.clock.now());
-        self.cooldown = match futile.or_else(|| self.fragmentation(&after)) {
-            Some(reason) => Some(self.cool_down(self.cooldown.as_ref(), level, reason)),
-            None => None,
+        let is_live = reading.finding.diagnosis == Diagnosis::Live;
+        let kind = if is_live { Futile::Entries } else { Futile::Pages };
+        let futile = match futile {
+            Some(reason) => Some((kind, reason)),
+            None => self.fragmentation(&after).map(|reason| (Futile::Fragmentation, reason)),
         };
+        self.cooldown = futile.map(|(kind, reason)| {
+            let last = self.cooldown.as_ref().filter(|_| self.futile == kind);
+            let cooldown = self.cool_down(last, level, reason);
+            self.futile = kind;
+            cooldown
+        });
         self.shared.lock().cooldown.clone_from(&self.cooldown);
     }
 
@@ -227,13 +262,16 @@ impl Monitor {
     /// Pages that stay in use for few live blocks are no reason to trim on and on: the blocks
     /// may lie anywhere, and new ones fill the gaps.
     fn fragmentation(&self, reading: &Reading) -> Option<String> {
+        let (held, footprint) = (reading.sample.held_bytes(), reading.sample.footprint_bytes());
+        self.is_fragmented(reading)
+            .then(|| format!("fragmentation: {held} held bytes keep {footprint} in pages"))
+    }
+
+    fn is_fragmented(&self, reading: &Reading) -> bool {
         let warning = self.profile().watermarks.warning;
-        let Reading { sample, finding, .. } = reading;
-        let is_fragmented = finding.diagnosis == Diagnosis::Live
-            && finding.usage >= warning
-            && self.settings.budget.usage(sample.held_bytes()) < warning;
-        let (held, footprint) = (sample.held_bytes(), sample.footprint_bytes());
-        is_fragmented.then(|| format!("fragmentation: {held} held bytes keep {footprint} in pages"))
+        reading.finding.diagnosis == Diagnosis::Live
+            && reading.finding.usage >= warning
+            && self.settings.budget.usage(reading.sample.held_bytes()) < warning
     }
 
     fn cool_down(&self, last: Option<&Cooldown>, level: PressureLevel, reason: String) -> Cooldown {

@@ -187,6 +187,38 @@ fn after_a_spike_the_next_warning_costs_no_more_than_a_warning() {
 }
 
 #[test]
+fn pages_that_were_not_to_be_had_do_not_hold_up_a_trim() {
+    let mut setting = setting();
+    let (cache, _registration) = setting.cache(60);
+    setting.process.set_live_mib(60);
+    setting.process.set_outside_mib(30);
+    setting.monitor.step();
+    let cooldown = setting.shared.lock().cooldown.clone().unwrap();
+    assert!(cooldown.reason.contains("collecting gave back"), "{}", cooldown.reason);
+    assert!(cache.asked_bytes().is_empty());
+
+    setting.process.set_live_mib(71);
+    setting.step_after(SECOND / 10);
+    assert_eq!(cache.asked_bytes().len(), 1, "entries press now");
+}
+
+#[test]
+fn fragmentation_does_not_hold_up_a_trim_once_live_blocks_alone_press() {
+    let mut setting = setting();
+    let (cache, _registration) = setting.cache(60);
+    setting.process.set_live_mib(60);
+    setting.process.set_gaps_mib(12);
+    setting.monitor.step();
+    assert_eq!(cache.asked_bytes().len(), 1);
+    setting.step_after(SECOND / 10);
+    assert_eq!(cache.asked_bytes().len(), 1, "a second trim would free as little");
+    setting.process.set_gaps_mib(0);
+    setting.process.set_live_mib(72);
+    setting.step_after(SECOND / 10);
+    assert_eq!(cache.asked_bytes().len(), 2);
+}
+
+#[test]
 fn a_cache_is_not_trimmed_on_and_on_for_pages_that_do_not_come_free() {
     let mut setting = setting();
     let (cache, _registration) = setting.cache(60);
