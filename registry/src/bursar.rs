@@ -93,10 +93,10 @@ impl Bursar {
         self.shared.lock().budget.clone().unwrap_or_else(|| self.budget.clone())
     }
 
-    /// The level in force at the last reading. One uncontended lock.
+    /// The level in force at the last reading. One load.
     #[must_use]
     pub fn level(&self) -> PressureLevel {
-        self.shared.lock().pressure.level
+        self.shared.signal().level()
     }
 
     /// The level in force for whoever has to act on it, without a reference to this: to shed load,

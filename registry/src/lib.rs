@@ -24,11 +24,13 @@
 //! ```
 //!
 //! The modules, lowest first; each knows only those above it: `reading`, `budget`, `profile`,
-//! `pressure`, `purge`, `ladder` and `report` are pure; `clock` and `source` bring time and usage
-//! in; `limit_budget` makes a budget of a limit; `registry` knows whom to ask; `cleanup` carries a
-//! plan out; `thinned` and `history` keep what was; `monitor` puts them together; `trace` and
-//! `replay` record a run and play it again; `bursar` is what a user holds; `stats` is what is
-//! read; `managed` is what people put into services.
+//! `pressure`, `growth`, `purge`, `ladder`, `report`, `cooldown` and `cpu_share` are pure and may
+//! know each other; `config` is every setting; `clock` and `source` bring time and usage in;
+//! `limit_budget` makes a budget of a limit; `registry` knows whom to ask; `thinned` and `history`
+//! keep what was; `signal` and `status` are what others read of a monitor; `cleanup` carries a
+//! plan out; `monitor` puts them together; `trace` and `replay` record a run and play it again;
+//! `bursar` is what a user holds, and `builder` makes it; `stats` is what is read; `managed` is
+//! what people put into services.
 
 #![forbid(unsafe_code)]
 

@@ -63,9 +63,8 @@ pub(crate) struct Monitor {
     pressure: Pressure,
     growth: Growth,
     cpu: CpuShare,
-    cooldown: Option<Cooldown>,
-    /// What the cooldown is about.
-    futile: Futile,
+    /// A wait of its own for each of what a cleanup could not have, by [`Futile`].
+    cooldowns: [Option<Cooldown>; 3],
     tag_cooldowns: TagCooldowns,
     relief: Relief,
     pages: PageReturn,
@@ -73,7 +72,9 @@ pub(crate) struct Monitor {
     is_hurried: bool,
 }
 
-/// What a cleanup could not have.
+/// What a cleanup could not have. Pages that were not to be had say nothing of entries, nor the
+/// other way round; and that few live blocks keep many pages says nothing any more once the
+/// blocks alone press.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Futile {
     /// Free pages of the allocator's.
@@ -82,6 +83,16 @@ enum Futile {
     Entries,
     /// The pages of the entries that it had.
     Fragmentation,
+}
+
+impl Futile {
+    /// What a cleanup for this is to have.
+    fn of(diagnosis: Diagnosis) -> Self {
+        match diagnosis {
+            Diagnosis::Live => Self::Entries,
+            Diagnosis::Dirty | Diagnosis::Outside => Self::Pages,
+        }
+    }
 }
 
 /// What one look at the process found.
@@ -112,8 +123,7 @@ impl Monitor {
             shared,
             pressure: Pressure::default(),
             growth: Growth::default(),
-            cooldown: None,
-            futile: Futile::Entries,
+            cooldowns: [const { None }; 3],
             tag_cooldowns: TagCooldowns::default(),
             relief: Relief::default(),
             pages: PageReturn::default(),
@@ -161,7 +171,7 @@ impl Monitor {
         let before = self.pressure.level;
         self.pressure = self.pressure.classify_reached(finding.usage, reached, profile, now);
         if self.pressure.level == PressureLevel::Normal {
-            self.cooldown = None;
+            self.cooldowns = [const { None }; 3];
         }
         {
             let mut status = self.shared.lock();
@@ -171,7 +181,7 @@ impl Monitor {
             status.finding = Some(finding);
             status.history.add_reading(now, sample, finding, self.pressure.level);
             status.pressure = self.pressure;
-            status.cooldown.clone_from(&self.cooldown);
+            status.cooldown = self.longest_cooldown();
         }
         self.shared.signal().set(self.pressure.level);
         if self.pressure.level == PressureLevel::Emergency && before < PressureLevel::Emergency {
@@ -183,8 +193,11 @@ impl Monitor {
     /// Whether a cleanup may run now.
     fn is_due(&mut self, reading: &Reading) -> bool {
         let (level, now) = (reading.reached, self.clock.now());
-        let is_waiting = self.cooldown.as_ref().is_some_and(|wait| wait.holds(level, now))
-            && self.is_as_futile(reading);
+        let waits = |kind: Futile| {
+            self.cooldowns[kind as usize].as_ref().is_some_and(|wait| wait.holds(level, now))
+        };
+        let is_waiting = waits(Futile::of(reading.finding.diagnosis))
+            || (waits(Futile::Fragmentation) && self.is_fragmented(reading));
         if level == PressureLevel::Normal || is_waiting {
             return false;
         }
@@ -195,37 +208,27 @@ impl Monitor {
         allowed
     }
 
-    /// Whether what made the last cleanup futile would make another one so. Pages that were not
-    /// to be had say nothing of entries, nor the other way round; and that few live blocks keep
-    /// many pages says nothing any more once the blocks alone press.
-    fn is_as_futile(&self, reading: &Reading) -> bool {
-        let is_live = reading.finding.diagnosis == Diagnosis::Live;
-        match self.futile {
-            Futile::Pages => !is_live,
-            Futile::Entries => is_live,
-            Futile::Fragmentation => is_live && self.is_fragmented(reading),
-        }
-    }
-
     /// Cleans up, and looks at what came of it.
     fn answer(&mut self, reading: &Reading) {
         let level = reading.reached;
         let futile = self.clean_up(level, reading);
         let after = self.read();
         self.growth.rebase(after.finding.usage, self.clock.now());
-        let is_live = reading.finding.diagnosis == Diagnosis::Live;
-        let kind = if is_live { Futile::Entries } else { Futile::Pages };
-        let futile = match futile {
-            Some(reason) => Some((kind, reason)),
-            None => self.fragmentation(&after).map(|reason| (Futile::Fragmentation, reason)),
-        };
-        self.cooldown = futile.map(|(kind, reason)| {
-            let last = self.cooldown.as_ref().filter(|_| self.futile == kind);
-            let cooldown = self.cool_down(last, level, reason);
-            self.futile = kind;
-            cooldown
-        });
-        self.shared.lock().cooldown.clone_from(&self.cooldown);
+        let fragmentation = if futile.is_some() { None } else { self.fragmentation(&after) };
+        self.note_futile(Futile::of(reading.finding.diagnosis), level, futile);
+        self.note_futile(Futile::Fragmentation, level, fragmentation);
+        self.shared.lock().cooldown = self.longest_cooldown();
+    }
+
+    /// Begins or lengthens the wait of this kind, or ends it where there is no reason for one.
+    fn note_futile(&mut self, kind: Futile, level: PressureLevel, reason: Option<String>) {
+        let last = self.cooldowns[kind as usize].take();
+        self.cooldowns[kind as usize] =
+            reason.map(|reason| self.cool_down(last.as_ref(), level, reason));
+    }
+
+    fn longest_cooldown(&self) -> Option<Cooldown> {
+        self.cooldowns.iter().flatten().max_by_key(|wait| wait.until).cloned()
     }
 
     /// Plans and runs a cleanup. Answers why it was futile, if it was.

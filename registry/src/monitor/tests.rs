@@ -200,6 +200,13 @@ fn pages_that_were_not_to_be_had_do_not_hold_up_a_trim() {
     setting.process.set_live_mib(71);
     setting.step_after(SECOND / 10);
     assert_eq!(cache.asked_bytes().len(), 1, "entries press now");
+
+    // The trim was worth its while, and says nothing of pages.
+    let collections = setting.process.collections().len();
+    setting.process.set_live_mib(60);
+    setting.process.set_dirty_mib(0);
+    setting.step_after(SECOND / 10);
+    assert_eq!(setting.process.collections().len(), collections, "their wait goes on");
 }
 
 #[test]
