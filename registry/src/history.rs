@@ -228,7 +228,8 @@ impl fmt::Display for History {
         for report in last_of(&self.cleanups) {
             let (at, freed) = (report.started_at.as_secs_f64(), ByteSize(report.freed_bytes));
             let (level, pressure) = (report.level, report.diagnosis);
-            write!(f, "\n  {at:.1} s {level} ({pressure} pressure): freed {freed}")?;
+            let of_tag = report.tag.as_ref().map(|tag| format!(" of {tag}")).unwrap_or_default();
+            write!(f, "\n  {at:.1} s {level} ({pressure} pressure{of_tag}): freed {freed}")?;
         }
         Ok(())
     }

@@ -141,13 +141,15 @@ fn it_reads_well() {
     history.add_reading(at(0), Sample::default(), finding(0.0), PressureLevel::Normal);
     history.add_reading(at(1500), sample, finding(0.71), PressureLevel::Warning);
     history.add_cleanup(report(1));
+    history.add_cleanup(CleanupReport { tag: Some("sessions".to_owned()), ..report(1) });
     assert_eq!(
         history.to_string(),
         "1.5 s of history, level warning at 71.0 % with a footprint of 71.0 MiB\n\
          highest 71.0 % at 1.5 s\n\
          changes of level: 1\n  \
          1.5 s normal to warning at 71.0 % (live pressure)\n\
-         latest cleanups: 1\n  \
-         1.5 s warning (live pressure): freed 1.0 MiB"
+         latest cleanups: 2\n  \
+         1.5 s warning (live pressure): freed 1.0 MiB\n  \
+         1.5 s warning (live pressure of sessions): freed 1.0 MiB"
     );
 }
