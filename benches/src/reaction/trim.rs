@@ -33,6 +33,8 @@ pub(super) fn measure(trims: usize) -> Result<Table, Box<dyn Error>> {
     // The next level begins where no figure of this reaches.
     profile.targets = [TARGET, TARGET, 0.5];
     profile.max_share = 1.0;
+    // The whole of it is measured, however long it takes.
+    profile.callback_deadline = PATIENCE;
     let bursar = Bursar::builder().budget(BUDGET_BYTES).profile(profile).start()?;
     let cache: Cache<u64, Vec<u8>> = Cache::new(&CACHE);
     let _registration = bursar.register(&cache)?;
