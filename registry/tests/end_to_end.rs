@@ -209,6 +209,59 @@ fn after_a_registration_is_dropped_its_callback_is_never_called_again() {
     assert_eq!(calls.load(Ordering::SeqCst), calls_at_drop);
 }
 
+/// Parks when it is told that the pressure has passed, until it is let go; and eats up what might
+/// have woken its thread meanwhile.
+struct Sleeper {
+    sleeps: AtomicBool,
+    may_wake: AtomicBool,
+    purges: AtomicUsize,
+}
+
+impl Purgeable for Sleeper {
+    fn purgeable_bytes(&self) -> u64 {
+        64 << 20
+    }
+
+    fn purge(&self, _: &PurgeRequest) -> PurgeOutcome {
+        self.purges.fetch_add(1, Ordering::SeqCst);
+        PurgeOutcome::Busy
+    }
+
+    fn pressure_passed(&self) {
+        self.sleeps.store(true, Ordering::SeqCst);
+        while !self.may_wake.load(Ordering::SeqCst) {
+            thread::park_timeout(Duration::from_millis(1));
+        }
+        thread::park_timeout(Duration::ZERO);
+    }
+}
+
+#[test]
+fn a_callback_that_parks_does_not_make_the_monitor_miss_the_flag() {
+    let _turn = take_turn();
+    let mut profile = Profile::default();
+    profile.interval = Duration::from_secs(24 * 60 * 60);
+    (profile.calm, profile.dwell) = (Duration::ZERO, Duration::ZERO);
+    let budget = Budget::new(32 << 20).unwrap().with_profile(profile).unwrap();
+    let bursar = Bursar::builder().budget(budget).start().unwrap();
+    let sleeper = Arc::new(Sleeper {
+        sleeps: AtomicBool::new(false),
+        may_wake: AtomicBool::new(false),
+        purges: AtomicUsize::new(0),
+    });
+    let _registration = bursar.register(Entry::new("sleeper", sleeper.clone())).unwrap();
+    let ballast = std::hint::black_box(vec![1u8; 40 << 20]);
+    wait_until(|| sleeper.purges.load(Ordering::SeqCst) > 0);
+    drop(ballast);
+    wait_until(|| sleeper.sleeps.load(Ordering::SeqCst));
+    let purges = sleeper.purges.load(Ordering::SeqCst);
+
+    // The allocator wakes the monitor's thread, which is in the callback, and nobody does again.
+    let _ballast = std::hint::black_box(vec![1u8; 40 << 20]);
+    sleeper.may_wake.store(true, Ordering::SeqCst);
+    wait_until(|| sleeper.purges.load(Ordering::SeqCst) > purges);
+}
+
 #[test]
 fn starting_twice_is_an_error_and_starting_again_after_a_stop_is_not() {
     let _turn = take_turn();
