@@ -79,6 +79,7 @@ pub use bursar_alloc::{
 pub use crate::budget::Budget;
 pub use crate::builder::Builder;
 pub use crate::bursar::{Bursar, Checkpoint};
+pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::config::Config;
 pub use crate::cooldown::Cooldown;
 pub use crate::error::{Error, InvalidVariable};
@@ -87,7 +88,7 @@ pub use crate::ladder::{Ask, Candidate, Ladder, Plan, PlannedStage, Stage};
 pub use crate::managed::{Cache, CacheBuilder, CacheStats};
 pub use crate::pressure::{Diagnosis, Finding, Pressure, PressureLevel, Sample, diagnose};
 pub use crate::profile::{Policy, Profile, Watermarks};
-pub use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
+pub use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
 pub use crate::reading::{CgroupEvents, MemoryStall, SystemUsage};
 pub use crate::registry::{Entry, Registration, Registry};
 pub use crate::replay::{LevelTimes, Replay, ReplayReport, RunFigures};

@@ -52,6 +52,30 @@ pub trait Purgeable: Send + Sync {
     /// The pressure has passed: usage has been normal for the profile's calm. What shrank its own
     /// bounds when it was purged may widen them again, by and by.
     fn pressure_passed(&self) {}
+
+    /// Sets its own bounds to those that the configuration has under its name, when it is
+    /// registered. Answers whether it has bounds to set: one that has none is not registered.
+    fn set_bounds(&self, _bounds: &Bounds) -> bool {
+        false
+    }
+}
+
+/// How much a [`Purgeable`] may hold at all, pressure or no.
+///
+/// # Examples
+///
+/// ```
+/// let mut bounds = bursar::Bounds::default();
+/// bounds.max_bytes = Some(64 << 20);
+/// assert_eq!(bounds.max_entries, None);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bounds {
+    /// Bytes; `None` leaves what it has.
+    pub max_bytes: Option<u64>,
+    /// Entries of a cache, idle objects of a pool; `None` leaves what it has.
+    pub max_entries: Option<usize>,
 }
 
 /// What is asked of a [`Purgeable`].
@@ -112,6 +136,10 @@ impl<P: Purgeable + ?Sized> Purgeable for Arc<P> {
     fn pressure_passed(&self) {
         (**self).pressure_passed();
     }
+
+    fn set_bounds(&self, bounds: &Bounds) -> bool {
+        (**self).set_bounds(bounds)
+    }
 }
 
 /// Something that is gone has nothing to free.
@@ -128,5 +156,9 @@ impl<P: Purgeable> Purgeable for Weak<P> {
         if let Some(purgeable) = self.upgrade() {
             purgeable.pressure_passed();
         }
+    }
+
+    fn set_bounds(&self, bounds: &Bounds) -> bool {
+        self.upgrade().is_some_and(|purgeable| purgeable.set_bounds(bounds))
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bursar_alloc::{AccountingAllocator, Collect, Collected, System, TagHandle};
 
 use crate::budget::Budget;
-use crate::clock::Clock;
+pub(crate) use crate::clock::ManualClock as FakeClock;
 use crate::pressure::{Sample, TagExcess};
 use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable};
 use crate::registry::Entry;
@@ -18,21 +18,6 @@ use crate::source::{LimitAnswer, LimitCandidate, LimitReport, LimitSource, Sourc
 static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
 
 pub(crate) const MIB: u64 = 1 << 20;
-
-#[derive(Debug, Default)]
-pub(crate) struct FakeClock(AtomicU64);
-
-impl FakeClock {
-    pub(crate) fn advance(&self, by: Duration) {
-        self.0.fetch_add(by.as_millis() as u64, Ordering::Relaxed);
-    }
-}
-
-impl Clock for FakeClock {
-    fn now(&self) -> Duration {
-        Duration::from_millis(self.0.load(Ordering::Relaxed))
-    }
-}
 
 /// A process whose memory is what the test says. Clones are the same process.
 #[derive(Debug, Clone, Default)]

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bursar_alloc::{Tag, thread_usage};
+use bursar_alloc::Tag;
 
 use super::shard::{Found, Inserted, Removed, Shard, Slot};
+use super::weigh::weigh;
 use crate::error::Error;
 use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable};
 use crate::registry::Entry;
@@ -206,7 +207,7 @@ impl<K: Hash + Eq, V> Cache<K, V> {
             return value;
         }
         let _tag = self.inner.tag.enter();
-        let (value, weight_bytes) = weigh(self.inner.tag, load);
+        let (value, weight_bytes) = weigh(&self.inner.tag.into(), load);
         self.inner.insert(key, value.clone(), weight_bytes);
         value
     }
@@ -242,19 +243,6 @@ impl<K: Hash + Eq, V> Cache<K, V> {
             expired_total: read(&inner.counters.expired),
         }
     }
-}
-
-/// Runs `load`, and finds the bytes that it left allocated under `tag`; 0 if that cannot be
-/// known, as without the accounting allocator.
-fn weigh<V>(tag: &'static Tag, load: impl FnOnce() -> V) -> (V, u64) {
-    let before = thread_usage(tag);
-    let value = load();
-    let after = thread_usage(tag);
-    let kept = before.zip(after).map_or(0, |(before, after)| {
-        let allocated = after.allocated_bytes - before.allocated_bytes;
-        allocated.saturating_sub(after.freed_bytes - before.freed_bytes)
-    });
-    (value, kept)
 }
 
 impl<K: Hash + Eq, V> Inner<K, V> {

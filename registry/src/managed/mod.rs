@@ -2,5 +2,6 @@
 
 mod cache;
 mod shard;
+mod weigh;
 
 pub use cache::{Cache, CacheBuilder, CacheStats};

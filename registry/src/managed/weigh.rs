@@ -1,0 +1,137 @@
+//! What building a value left allocated under a tag: its weight, without a weigher.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bursar_alloc::{TagHandle, thread_usage};
+use pin_project_lite::pin_project;
+
+/// What the code run between two readings on this thread kept under `tag`: negative where it
+/// freed more, 0 where that cannot be known (without the accounting allocator, or on a thread
+/// with no counters of its own).
+pub(super) fn kept<T>(tag: &TagHandle, f: impl FnOnce() -> T) -> (T, i64) {
+    let before = thread_usage(tag);
+    let value = f();
+    let after = thread_usage(tag);
+    let kept = after.zip(before).map_or(0, |(after, before)| after.since(&before).kept_bytes());
+    (value, kept)
+}
+
+/// Runs `build` with `tag` entered, and weighs what it built.
+pub(super) fn weigh<T>(tag: &TagHandle, build: impl FnOnce() -> T) -> (T, u64) {
+    let _tag = tag.enter();
+    let (value, kept) = kept(tag, build);
+    (value, weight(kept))
+}
+
+/// Who frees more than he allocates has built nothing of weight.
+fn weight(kept: i64) -> u64 {
+    u64::try_from(kept).unwrap_or(0)
+}
+
+pin_project! {
+    /// As [`weigh`], for a future: what its polls kept, on whatever threads they ran, summed.
+    #[must_use = "futures do nothing unless polled"]
+    pub(super) struct Weighed<F> {
+        // `None` only once the drop below has begun.
+        #[pin]
+        build: Option<F>,
+        tag: TagHandle,
+        kept: i64,
+    }
+
+    impl<F> PinnedDrop for Weighed<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _tag = this.tag.enter();
+            this.build.set(None);
+        }
+    }
+}
+
+#[allow(dead_code, reason = "for loaders that are futures")]
+impl<F: Future> Weighed<F> {
+    pub(super) fn new(tag: TagHandle, build: F) -> Self {
+        Self { build: Some(build), tag, kept: 0 }
+    }
+}
+
+impl<F: Future> Future for Weighed<F> {
+    /// The value, and its weight: what the finished future itself still holds is not in it.
+    type Output = (F::Output, u64);
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let _tag = this.tag.enter();
+        let build = this.build.as_mut();
+        let (polled, kept_now) = kept(this.tag, || match build.as_pin_mut() {
+            Some(future) => future.poll(context),
+            None => Poll::Pending,
+        });
+        *this.kept = this.kept.wrapping_add(kept_now);
+        let value = ready!(polled);
+        // What the future kept for itself goes with it.
+        let ((), freed) = kept(this.tag, || this.build.set(None));
+        Poll::Ready((value, weight(this.kept.wrapping_add(freed))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bursar_alloc::Tag;
+
+    use super::*;
+
+    /// Yields once, on its way from thread to thread.
+    struct Yield(bool);
+
+    impl Future for Yield {
+        type Output = ();
+
+        fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            if std::mem::replace(&mut self.0, true) { Poll::Ready(()) } else { Poll::Pending }
+        }
+    }
+
+    #[test]
+    fn a_value_weighs_what_building_it_left_under_the_tag() {
+        static TAG: Tag = Tag::new("weigh/closure");
+        let (value, bytes) = weigh(&TagHandle::from(&TAG), || {
+            drop(std::hint::black_box(vec![0u8; 1000]));
+            vec![0u8; 300]
+        });
+        assert_eq!((value.len(), bytes), (300, 300));
+    }
+
+    #[test]
+    fn a_build_that_frees_more_than_it_allocates_weighs_nothing() {
+        static TAG: Tag = Tag::new("weigh/negative");
+        let tag = TagHandle::from(&TAG);
+        let given = tag.scope(|| vec![0u8; 1000]);
+        assert_eq!(weigh(&tag, || drop(given)).1, 0);
+    }
+
+    #[test]
+    fn a_future_weighs_what_all_its_polls_kept_whatever_threads_they_ran_on() {
+        static TAG: Tag = Tag::new("weigh/future");
+        let build = async {
+            let first = vec![0u8; 100];
+            let dropped_elsewhere = vec![0u8; 5000];
+            Yield(false).await;
+            drop(dropped_elsewhere);
+            (first, vec![0u8; 20])
+        };
+        let mut weighed = Box::pin(Weighed::new(TagHandle::from(&TAG), build));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(weighed.as_mut().poll(&mut context).is_pending());
+        let poll_elsewhere = move || {
+            let mut context = Context::from_waker(std::task::Waker::noop());
+            weighed.as_mut().poll(&mut context)
+        };
+        let Poll::Ready((value, bytes)) = std::thread::spawn(poll_elsewhere).join().unwrap() else {
+            panic!("it yields once")
+        };
+        assert_eq!((value.0.len(), bytes), (100, 120));
+    }
+}
