@@ -56,7 +56,7 @@ enum Text {
     Time(u64, u8),
     Word(u8),
     Words(Vec<u8>),
-    Budgets(Vec<(u8, u16)>),
+    ByName(Vec<(u8, u16, u8)>),
     Number(f64),
     Any(Vec<u8>),
 }
@@ -102,10 +102,12 @@ impl Text {
             Self::Words(indices) => {
                 joined(indices.iter().map(|index| pick(&WORDS, *index).to_owned()).collect())
             }
-            Self::Budgets(budgets) => joined(
-                budgets
+            Self::ByName(values) => joined(
+                values
                     .iter()
-                    .map(|(tag, kib)| format!("{}={kib}KiB", pick(&WORDS, *tag)))
+                    .map(|(name, number, unit)| {
+                        format!("{}={number}{}", pick(&WORDS, *name), pick(&SIZES, *unit))
+                    })
                     .collect(),
             ),
             Self::Number(number) => number.to_string(),

@@ -103,6 +103,29 @@ impl Builder {
         self
     }
 
+    /// How many bytes a purgeable may hold at all, by the name it is registered under. It gets its
+    /// bounds when it is registered, and is refused then if it has none:
+    /// [`Error::BoundsNotSet`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let builder = bursar::Bursar::builder()
+    ///     .budget("400MiB")
+    ///     .max_bytes("thumbnails", 64 << 20)
+    ///     .max_entries("sessions", 10_000);
+    /// ```
+    pub fn max_bytes(mut self, name: impl Into<String>, max_bytes: u64) -> Self {
+        self.config.max_bytes.insert(name.into(), max_bytes);
+        self
+    }
+
+    /// As [`max_bytes`](Self::max_bytes): how many entries of a cache, idle objects of a pool.
+    pub fn max_entries(mut self, name: impl Into<String>, max_entries: usize) -> Self {
+        self.config.max_entries.insert(name.into(), max_entries);
+        self
+    }
+
     /// Every setting at once, in place of those made so far.
     pub fn config(self, config: Config) -> Self {
         Self { config, ..self }
@@ -153,8 +176,9 @@ impl Builder {
         let watch = Watch::start(waiter, budget.soft_limit_bytes()).ok_or(Error::AlreadyStarted)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::starting_now());
         let sources = Box::new(Sampler::new(watch, limits, Arc::clone(&clock)));
+        let registry = Registry::with_bounds(self.config.bounds());
         let settings = Settings { budget: budget.clone(), config: self.config };
-        let (registry, shared) = (Registry::default(), Arc::<Shared>::default());
+        let shared = Arc::<Shared>::default();
         let mut monitor = Monitor::new(
             settings,
             registry.clone(),

@@ -118,6 +118,20 @@ pub enum Error {
         given: String,
     },
 
+    /// The configuration has bounds for a purgeable that it does not have, or could not set.
+    #[error(
+        "the purgeable {name:?} cannot be given {given}: {reason}; allowed are bounds under the \
+         names of purgeables that have them"
+    )]
+    BoundsNotSet {
+        /// The name it was to be registered under.
+        name: String,
+        /// The settings under that name, and their values.
+        given: String,
+        /// Why they are not set.
+        reason: &'static str,
+    },
+
     /// A `Bursar` runs in this process already.
     #[error("Bursar is started already; stop the running one first")]
     AlreadyStarted,

@@ -1,7 +1,10 @@
 //! [`Purgeable`]: the contract of what can give memory back when asked.
 
+use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
+
+use bursar_alloc::MAX_TAG_NAME_LEN;
 
 use crate::pressure::PressureLevel;
 
@@ -53,8 +56,9 @@ pub trait Purgeable: Send + Sync {
     /// bounds when it was purged may widen them again, by and by.
     fn pressure_passed(&self) {}
 
-    /// Sets its own bounds to those that the configuration has under its name, when it is
-    /// registered. Answers whether it has bounds to set: one that has none is not registered.
+    /// Sets its own bounds to those that the configuration has under its name. Called by who
+    /// registers it, under its tag and before anything else is called. Answers whether it has
+    /// every bound that is given: one that does not leaves all as they are, and is not registered.
     fn set_bounds(&self, _bounds: &Bounds) -> bool {
         false
     }
@@ -76,6 +80,20 @@ pub struct Bounds {
     pub max_bytes: Option<u64>,
     /// Entries of a cache, idle objects of a pool; `None` leaves what it has.
     pub max_entries: Option<usize>,
+}
+
+/// Those that are given, each after its name.
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.max_bytes, self.max_entries) {
+            (None, None) => f.write_str("no bounds"),
+            (Some(bytes), None) => write!(f, "max_bytes {bytes}"),
+            (None, Some(entries)) => write!(f, "max_entries {entries}"),
+            (Some(bytes), Some(entries)) => {
+                write!(f, "max_bytes {bytes} and max_entries {entries}")
+            }
+        }
+    }
 }
 
 /// What is asked of a [`Purgeable`].
@@ -140,6 +158,12 @@ impl<P: Purgeable + ?Sized> Purgeable for Arc<P> {
     fn set_bounds(&self, bounds: &Bounds) -> bool {
         (**self).set_bounds(bounds)
     }
+}
+
+/// Whether a purgeable can be registered under this name. It has the same characters as a tag's.
+pub(crate) fn is_valid_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_-.:/".contains(c);
+    (1..=MAX_TAG_NAME_LEN).contains(&name.len()) && name.chars().all(fits)
 }
 
 /// Something that is gone has nothing to free.

@@ -1,8 +1,10 @@
 //! [`Registry`]: who can be asked for memory, and under which name.
 //!
 //! Handles are copied out under the registry's lock and called with no lock held. Each entry has
-//! a gate that knows who is inside it, so that unregistering can wait until nobody is.
+//! a gate that knows who is inside it, so that unregistering can wait until nobody is. A purgeable
+//! that the configuration has bounds for takes its name first and is handed out once they are set.
 
+mod bounds;
 mod gate;
 mod slot;
 
@@ -12,12 +14,13 @@ use std::collections::btree_map;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use bursar_alloc::{MAX_TAG_NAME_LEN, TagHandle};
+use bursar_alloc::TagHandle;
 
 use crate::error::Error;
 use crate::ladder::Stage;
-use crate::purge::{Purgeable, RebuildCost};
+use crate::purge::{Bounds, Purgeable, RebuildCost, is_valid_name};
 
+use bounds::ConfiguredBounds;
 pub(crate) use slot::Slot;
 
 /// A purgeable and how it wants to be treated, for [`Registry::register`].
@@ -125,35 +128,59 @@ impl fmt::Debug for Entry {
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     slots: Arc<Mutex<Slots>>,
+    bounds: Arc<ConfiguredBounds>,
 }
 
-/// By name.
-type Slots = BTreeMap<Cow<'static, str>, Arc<Slot>>;
+/// By name; none where one has taken the name whose bounds are still to be set.
+type Slots = BTreeMap<Cow<'static, str>, Option<Arc<Slot>>>;
 
 impl Registry {
-    /// Registers a purgeable until the returned value is dropped.
+    /// One that sets the bounds of what is registered under these names.
+    pub(crate) fn with_bounds(by_name: BTreeMap<String, Bounds>) -> Self {
+        Self { bounds: Arc::new(ConfiguredBounds::new(by_name)), ..Self::default() }
+    }
+
+    /// Registers a purgeable until the returned value is dropped. If the
+    /// [`Config`](crate::Config) of the Bursar that this belongs to has bounds under its name,
+    /// [`Purgeable::set_bounds`] is called with them before anything else is.
     ///
     /// May be called from anywhere, callbacks included, and for thousands of purgeables: it
-    /// costs one lock and a look-up by name.
+    /// costs one lock and a look-up by name, and again as much for one with bounds.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidName`] if the name is empty or not fit for a label,
-    /// [`Error::DuplicateName`] if one of this name is registered.
+    /// [`Error::DuplicateName`] if one of this name is registered, [`Error::BoundsNotSet`] if the
+    /// configuration has bounds for it that it does not have, or it panicked when given them.
     pub fn register(&self, entry: impl Into<Entry>) -> Result<Registration, Error> {
         let entry = entry.into();
         if !is_valid_name(&entry.name) {
             return Err(Error::InvalidName { given: entry.name.into_owned() });
         }
-        let name = entry.name.clone();
+        let bounds = self.bounds.get(&entry.name);
+        let registration = self.insert(Slot::new(entry, bounds))?;
+        if bounds.is_some() {
+            // Refused, the registration is dropped, and the name is free again.
+            registration.slot.set_bounds()?;
+            self.bounds.note_use(registration.name());
+            let slot = Arc::clone(&registration.slot);
+            lock(&self.slots).insert(slot.entry.name.clone(), Some(slot));
+        }
+        Ok(registration)
+    }
+
+    /// Takes the name for the slot. One that has bounds to be set is not handed out yet: it takes
+    /// its name all the same, so that of two with one name only one is told to set them.
+    fn insert(&self, slot: Slot) -> Result<Registration, Error> {
         // Made, and if need be dropped, with no lock held: an entry has user code in it.
-        let slot = Arc::new(Slot::new(entry));
-        match lock(&self.slots).entry(name) {
+        let slot = Arc::new(slot);
+        let handed_out = slot.bounds().is_none().then(|| Arc::clone(&slot));
+        match lock(&self.slots).entry(slot.entry.name.clone()) {
             btree_map::Entry::Occupied(other) => {
                 return Err(Error::DuplicateName { given: other.key().to_string() });
             }
             btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(Arc::clone(&slot));
+                vacant.insert(handed_out);
             }
         }
         Ok(Registration { slot, slots: Arc::downgrade(&self.slots) })
@@ -162,7 +189,7 @@ impl Registry {
     /// How many purgeables are registered.
     #[must_use]
     pub fn len(&self) -> usize {
-        lock(&self.slots).len()
+        lock(&self.slots).values().flatten().count()
     }
 
     /// Whether nothing is registered.
@@ -173,14 +200,13 @@ impl Registry {
 
     /// Those registered now, by name, to be called with no lock held.
     pub(crate) fn slots(&self) -> Vec<Arc<Slot>> {
-        lock(&self.slots).values().map(Arc::clone).collect()
+        lock(&self.slots).values().flatten().map(Arc::clone).collect()
     }
-}
 
-/// The same characters as a tag's name has.
-pub(crate) fn is_valid_name(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "_-.:/".contains(c);
-    (1..=MAX_TAG_NAME_LEN).contains(&name.len()) && name.chars().all(fits)
+    /// The names that the configuration has bounds for and nothing was registered under so far.
+    pub(crate) fn unused_bounds(&self) -> Vec<String> {
+        self.bounds.unused()
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

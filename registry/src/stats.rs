@@ -72,6 +72,9 @@ pub struct Stats {
     pub tags: Vec<TagUsage>,
     /// Each purgeable registered, the largest first.
     pub purgeables: Vec<PurgeableStats>,
+    /// Names that the configuration has `max_bytes` or `max_entries` for, and that nothing was
+    /// registered under so far: misspelt, or still to come.
+    pub bounds_unused: Vec<String>,
     /// Cleanups made.
     pub cleanups_total: u64,
     /// Cleanups that freed next to nothing, or for which there was nothing to ask.
@@ -105,6 +108,11 @@ pub struct PurgeableStats {
     pub tag: Option<String>,
     /// The stage that asks it.
     pub stage: Stage,
+    /// The bytes that the configuration bounded it to when it was registered; `None` if the
+    /// configuration says nothing, whatever bounds it has of its own.
+    pub max_bytes: Option<u64>,
+    /// The entries that the configuration bounded it to, likewise.
+    pub max_entries: Option<usize>,
     /// What it says it could free now.
     pub purgeable_bytes: u64,
     /// Times it was asked.
@@ -153,6 +161,7 @@ impl Stats {
             backend: bursar_alloc::backend_name().map(str::to_owned),
             tags,
             purgeables,
+            bounds_unused: registry.unused_bounds(),
             cleanups_total: status.cleanups_total,
             futile_cleanups_total: status.futile_cleanups_total,
             deferred_cleanups_total: status.deferred_cleanups_total,
@@ -170,10 +179,13 @@ impl Stats {
 impl PurgeableStats {
     fn read(slot: &Slot) -> Self {
         let totals = slot.totals();
+        let bounds = slot.bounds().unwrap_or_default();
         Self {
             name: slot.name().to_owned(),
             tag: slot.tag_name().map(Cow::into_owned),
             stage: slot.stage(),
+            max_bytes: bounds.max_bytes,
+            max_entries: bounds.max_entries,
             purgeable_bytes: slot.purgeable_bytes(),
             purges_total: totals.purges.load(Ordering::Relaxed),
             busy_total: totals.busy.load(Ordering::Relaxed),
@@ -190,6 +202,9 @@ impl fmt::Display for Stats {
         self.write_summary(f)?;
         self.write_tags(f)?;
         self.write_purgeables(f)?;
+        if !self.bounds_unused.is_empty() {
+            write!(f, "\nbounded but not registered: {}", self.bounds_unused.join(", "))?;
+        }
         self.write_cleanups(f)
     }
 }

@@ -1,21 +1,49 @@
 //! Statistics as JSON.
 #![cfg(feature = "serde")]
 
-use bursar::{AccountingAllocator, Bursar, Config, LimitSource, Stats, System};
+use std::sync::Arc;
+
+use bursar::{
+    AccountingAllocator, Bounds, Bursar, Config, Entry, LimitSource, PurgeOutcome, PurgeRequest,
+    Purgeable, Stats, System,
+};
 
 #[global_allocator]
 static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
+
+struct Pages;
+
+impl Purgeable for Pages {
+    fn purgeable_bytes(&self) -> u64 {
+        0
+    }
+
+    fn purge(&self, _: &PurgeRequest) -> PurgeOutcome {
+        PurgeOutcome::Empty
+    }
+
+    fn set_bounds(&self, _: &Bounds) -> bool {
+        true
+    }
+}
 
 #[test]
 fn statistics_go_to_json_and_back() {
     let mut config = Config::default();
     config.limit_bytes = Some(128 << 20);
-    let bursar = Bursar::builder().config(config).budget("64MiB").start().unwrap();
+    let builder = Bursar::builder().config(config).budget("64MiB");
+    let bursar = builder.max_bytes("pages", 1024).max_entries("pagse", 8).start().unwrap();
+    let _registration = bursar.register(Entry::new("pages", Arc::new(Pages))).unwrap();
     let stats = bursar.stats();
     let json = serde_json::to_string(&stats).unwrap();
     assert!(json.contains("\"level\":\"normal\""), "{json}");
     assert!(json.contains("\"soft_limit_bytes\":67108864"), "{json}");
     assert_eq!(serde_json::from_str::<Stats>(&json).unwrap(), stats);
+
+    let pages = &stats.purgeables[0];
+    assert_eq!((pages.max_bytes, pages.max_entries), (Some(1024), None));
+    assert!(json.contains("\"max_bytes\":1024,\"max_entries\":null"), "{json}");
+    assert!(json.contains("\"bounds_unused\":[\"pagse\"]"), "{json}");
 
     let limits = &stats.limits;
     assert_eq!((limits.limit_bytes, limits.from), (Some(128 << 20), Some(LimitSource::Given)));

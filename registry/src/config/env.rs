@@ -15,8 +15,14 @@ pub(super) struct Setting {
     pub(super) variable: &'static str,
     /// The field's name; where it is part of another, both with a dot between.
     pub(super) field: &'static str,
-    /// Sets the field, or says what is allowed.
-    set: fn(&mut Config, &str) -> Result<(), &'static str>,
+    /// Sets the field, or says what is wrong.
+    set: fn(&mut Config, &str) -> Result<(), Unfit>,
+}
+
+/// Why a text is no value of a setting.
+struct Unfit {
+    allowed: &'static str,
+    name_given_twice: Option<String>,
 }
 
 macro_rules! settings {
@@ -53,14 +59,20 @@ pub(super) const SETTINGS: &[Setting] = settings! {
     BURSAR_LADDER_CRITICAL => ladder.critical;
     BURSAR_LADDER_EMERGENCY => ladder.emergency;
     BURSAR_TAG_BUDGETS => tag_budget_bytes;
+    BURSAR_MAX_BYTES => max_bytes;
+    BURSAR_MAX_ENTRIES => max_entries;
     BURSAR_OBSERVE_ONLY => observe_only;
     BURSAR_THREADLESS => threadless;
     BURSAR_FINAL_CLEANUP => final_cleanup;
     BURSAR_LAST_REPORT => last_report_path;
 };
 
-fn put<T: Human>(field: &mut T, given: &str) -> Result<(), &'static str> {
-    *field = T::parse(given).ok_or(T::ALLOWED)?;
+fn put<T: Human>(field: &mut T, given: &str) -> Result<(), Unfit> {
+    let unfit = || Unfit {
+        allowed: T::ALLOWED,
+        name_given_twice: T::name_given_twice(given).map(str::to_owned),
+    };
+    *field = T::parse(given).ok_or_else(unfit)?;
     Ok(())
 }
 
@@ -170,13 +182,18 @@ impl Setting {
     /// Sets the field, or says what is wrong with the value.
     fn apply(&self, config: &mut Config, value: &OsStr) -> Result<(), String> {
         let text = value.to_str().unwrap_or_default();
-        let problem = match (self.set)(config, text) {
-            Ok(()) => return Ok(()),
-            Err(allowed) if value.is_empty() => format!("empty; unset it, or give {allowed}"),
-            Err(allowed) if text.is_empty() => format!("not Unicode; allowed is {allowed}"),
-            Err(allowed) => format!("not allowed; allowed is {allowed}"),
+        let Err(Unfit { allowed, name_given_twice }) = (self.set)(config, text) else {
+            return Ok(());
         };
-        Err(problem)
+        if value.is_empty() {
+            return Err(format!("empty; unset it, or give {allowed}"));
+        }
+        let problem = match name_given_twice {
+            Some(name) => format!("{name:?} is given twice"),
+            None if text.is_empty() => "not Unicode".to_owned(),
+            None => "not allowed".to_owned(),
+        };
+        Err(format!("{problem}; allowed is {allowed}"))
     }
 }
 

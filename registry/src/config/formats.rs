@@ -30,6 +30,12 @@ impl Number for u64 {
     }
 }
 
+impl Number for usize {
+    fn from_integer(entries: u64) -> Option<Self> {
+        entries.try_into().ok()
+    }
+}
+
 impl Number for f64 {
     fn from_integer(share: u64) -> Option<Self> {
         (share <= 1).then_some(share as Self)
@@ -102,29 +108,29 @@ pub(super) fn optional_size<'de, D: Deserializer<'de>>(
     Ok(size.map(|size| size.0))
 }
 
-pub(super) fn sizes_by_name<'de, D: Deserializer<'de>>(
+pub(super) fn by_name<'de, D: Deserializer<'de>, T: Number>(
     deserializer: D,
-) -> Result<BTreeMap<String, u64>, D::Error> {
-    deserializer.deserialize_map(SizesByName)
+) -> Result<BTreeMap<String, T>, D::Error> {
+    deserializer.deserialize_map(ByName(PhantomData))
 }
 
-struct SizesByName;
+struct ByName<T>(PhantomData<T>);
 
-impl<'de> Visitor<'de> for SizesByName {
-    type Value = BTreeMap<String, u64>;
+impl<'de, T: Number> Visitor<'de> for ByName<T> {
+    type Value = BTreeMap<String, T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of names and sizes")
+        write!(f, "a map of names, and for each {}", T::ALLOWED)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut sizes = BTreeMap::new();
-        while let Some((name, InFile(size))) = map.next_entry::<String, _>()? {
-            if sizes.contains_key(&name) {
+        let mut values = BTreeMap::new();
+        while let Some((name, InFile(value))) = map.next_entry::<String, _>()? {
+            if values.contains_key(&name) {
                 return Err(A::Error::custom(format_args!("{name:?} is given twice")));
             }
-            sizes.insert(name, size);
+            values.insert(name, value);
         }
-        Ok(sizes)
+        Ok(values)
     }
 }

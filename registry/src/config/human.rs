@@ -1,6 +1,6 @@
 //! [`Human`]: how people write a setting's value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,14 +11,19 @@ use crate::profile::{Policy, Profile, Watermarks};
 
 /// A value that people write: `400MiB`, `70%`, `250ms`.
 ///
-/// The type says how. Among the settings every `u64` is a size in bytes, every `f64` a share,
-/// every `Duration` a time. No value is written as an empty string.
+/// The type says how. Among the settings every `u64` is a size in bytes, every `usize` a number of
+/// entries, every `f64` a share, every `Duration` a time. No value is written as an empty string.
 pub(crate) trait Human: Sized {
     /// What is allowed, to end a message with.
     const ALLOWED: &'static str;
 
     /// The value; `None` if it is not written as [`ALLOWED`](Self::ALLOWED) says.
     fn parse(given: &str) -> Option<Self>;
+
+    /// The first name that is given twice, for a value in which each name stands once.
+    fn name_given_twice(_given: &str) -> Option<&str> {
+        None
+    }
 }
 
 impl<T: Human> Human for Option<T> {
@@ -26,6 +31,14 @@ impl<T: Human> Human for Option<T> {
 
     fn parse(given: &str) -> Option<Self> {
         T::parse(given).map(Some)
+    }
+}
+
+impl Human for usize {
+    const ALLOWED: &'static str = "a number of entries";
+
+    fn parse(given: &str) -> Option<Self> {
+        given.parse().ok()
     }
 }
 
@@ -127,18 +140,50 @@ impl Human for Vec<Stage> {
 
 impl Human for BTreeMap<String, u64> {
     const ALLOWED: &'static str =
-        "tags and their sizes, such as thumbnails=20MiB,sessions=5MiB, each tag once";
+        "names and their sizes, such as thumbnails=20MiB,sessions=5MiB, each name once";
 
     fn parse(given: &str) -> Option<Self> {
-        let mut budgets = Self::new();
-        for item in items(given) {
-            let (tag, size) = item.split_once('=')?;
-            if budgets.insert(tag.trim_end().to_owned(), u64::parse(size.trim_start())?).is_some() {
-                return None;
-            }
-        }
-        Some(budgets)
+        by_name(given)
     }
+
+    fn name_given_twice(given: &str) -> Option<&str> {
+        twice(given)
+    }
+}
+
+impl Human for BTreeMap<String, usize> {
+    const ALLOWED: &'static str =
+        "names and their numbers of entries, such as sessions=10000,buffers=64, each name once";
+
+    fn parse(given: &str) -> Option<Self> {
+        by_name(given)
+    }
+
+    fn name_given_twice(given: &str) -> Option<&str> {
+        twice(given)
+    }
+}
+
+fn by_name<T: Human>(given: &str) -> Option<BTreeMap<String, T>> {
+    let mut values = BTreeMap::new();
+    for item in items(given) {
+        let (name, value) = named(item)?;
+        if values.insert(name.to_owned(), T::parse(value)?).is_some() {
+            return None;
+        }
+    }
+    Some(values)
+}
+
+/// The first name that has a value for the second time.
+fn twice(given: &str) -> Option<&str> {
+    let mut seen = BTreeSet::new();
+    items(given).filter_map(named).map(|(name, _)| name).find(|name| !seen.insert(*name))
+}
+
+fn named(item: &str) -> Option<(&str, &str)> {
+    let (name, value) = item.split_once('=')?;
+    Some((name.trim_end(), value.trim_start()))
 }
 
 impl Human for PathBuf {
@@ -174,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_size_is_a_number_of_bytes_or_has_a_unit() {
-        accepts(&[("134217728", 128 << 20), ("400MiB", 400 << 20), ("1.5GB", 1_500_000_000)]);
+        accepts(&[("134217728", 128_u64 << 20), ("400MiB", 400 << 20), ("1.5GB", 1_500_000_000)]);
         refuses::<u64>(&["-1", "90%", "1e400", "NaN", "99999999999999999999GB", "64MiB,64MiB"]);
     }
 
@@ -224,6 +269,21 @@ mod tests {
             ("a/b=1KiB, c = 5", budgets(&[("a/b", 1024), ("c", 5)])),
         ]);
         refuses::<BTreeMap<String, u64>>(&["a", "a=", "a=1,", "a=1,a=2", "a=b=1"]);
+    }
+
+    #[test]
+    fn entries_are_a_name_and_a_plain_number() {
+        let entries = |name: &str, number: usize| BTreeMap::from([(name.to_owned(), number)]);
+        accepts(&[("sessions=10000", entries("sessions", 10_000)), (" a = 0", entries("a", 0))]);
+        refuses::<BTreeMap<String, usize>>(&["a", "a=", "a=1.5", "a=1KiB", "a=-1", "a=1,a=2"]);
+    }
+
+    #[test]
+    fn a_name_that_is_given_twice_is_found() {
+        type Sizes = BTreeMap<String, u64>;
+        assert_eq!(Sizes::name_given_twice("a=1,b=2, a =3,b=4"), Some("a"));
+        assert_eq!(Sizes::name_given_twice("a=1,b=2,a"), None);
+        assert_eq!(u64::name_given_twice("a=1,a=2"), None);
     }
 
     #[test]

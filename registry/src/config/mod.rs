@@ -16,6 +16,7 @@ use crate::budget::Budget;
 use crate::error::Error;
 use crate::ladder::{Ladder, Stage};
 use crate::profile::Profile;
+use crate::purge::{Bounds, is_valid_name};
 
 /// Every setting of a [`Bursar`](crate::Bursar): one schema for the builder, for files (serde)
 /// and for `BURSAR_*` variables.
@@ -45,6 +46,8 @@ use crate::profile::Profile;
 /// | `BURSAR_LADDER_CRITICAL` | `ladder.critical` | stages, `release,trim` | `trim,release` |
 /// | `BURSAR_LADDER_EMERGENCY` | `ladder.emergency` | stages, `emergency` | `trim,release,emergency` |
 /// | `BURSAR_TAG_BUDGETS` | `tag_budget_bytes` | tags and sizes, `thumbnails=20MiB,sessions=5MiB` | none |
+/// | `BURSAR_MAX_BYTES` | `max_bytes` | names and sizes, `thumbnails=64MiB,pages=8MiB` | none |
+/// | `BURSAR_MAX_ENTRIES` | `max_entries` | names and numbers, `sessions=10000,buffers=64` | none |
 /// | `BURSAR_OBSERVE_ONLY` | `observe_only` | switch, `true` | `false` |
 /// | `BURSAR_THREADLESS` | `threadless` | switch, `on` | `false` |
 /// | `BURSAR_FINAL_CLEANUP` | `final_cleanup` | switch, `1` | `false` |
@@ -54,11 +57,20 @@ use crate::profile::Profile;
 /// override it. A size is a number of bytes or has a unit: `MB` is a million bytes, `MiB` is
 /// 2^20. A share is a number from 0 to 1 or a percentage. Stages are `collect`, `trim`, `release`
 /// and `emergency`, in the order in which they are to run; `none` is no stage. A switch is
-/// `true`, `1`, `yes` or `on`, or the opposite of one.
+/// `true`, `1`, `yes` or `on`, or the opposite of one. A variable with names takes the place of
+/// all that its field had; a name stands in it once.
 ///
 /// A variable that begins with `BURSAR_` and is none of these is an error, as is one that is
 /// empty. (Kubernetes gives such variables to the pods beside a service named `bursar`: set
 /// `enableServiceLinks: false` in those.)
+///
+/// # Bounds of caches and pools
+///
+/// `max_bytes` and `max_entries` are for what is registered under these names; the name of a
+/// [`Cache`](crate::Cache) is its tag's. It gets them when it is registered, in place of those it
+/// was built with; one that does not have such bounds is refused with
+/// [`Error::BoundsNotSet`]. A name that nothing was registered under is no error, since it may
+/// still come: [`Stats::bounds_unused`](crate::Stats::bounds_unused) tells.
 ///
 /// # Files
 ///
@@ -91,7 +103,8 @@ use crate::profile::Profile;
 ///         "soft_limit_bytes": "400MiB",
 ///         "profile": { "preset": "dense", "dwell": "2s", "max_share": "25%" },
 ///         "ladder": { "warning": ["collect", "trim"] },
-///         "tag_budget_bytes": { "thumbnails": "20MiB" }
+///         "tag_budget_bytes": { "thumbnails": "20MiB" },
+///         "max_entries": { "sessions": 10000 }
 ///     }"#,
 /// )?;
 /// let builder = bursar::Bursar::builder().config(config).env();
@@ -118,8 +131,15 @@ pub struct Config {
     pub ladder: Ladder,
     /// What single tags may hold, by name: only what is registered under such a tag is trimmed
     /// for it.
-    #[cfg_attr(feature = "serde", serde(deserialize_with = "formats::sizes_by_name"))]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "formats::by_name"))]
     pub tag_budget_bytes: BTreeMap<String, u64>,
+    /// What single caches and pools may hold at all, pressure or no, by the names they are
+    /// registered under.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "formats::by_name"))]
+    pub max_bytes: BTreeMap<String, u64>,
+    /// How many entries single caches may have, or idle objects single pools, likewise.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "formats::by_name"))]
+    pub max_entries: BTreeMap<String, usize>,
     /// Measure, judge and report, and purge nothing.
     pub observe_only: bool,
     /// Start no thread: the steps are made by `Bursar::checkpoint`.
@@ -136,19 +156,20 @@ impl Config {
     ///
     /// Allowed, though one setting is then without effect: a reserve beside a soft limit, which
     /// needs none; a final cleanup of one that only observes, which purges nothing. Allowed too:
-    /// tags whose budgets together are more than the soft limit, since not all need be full at
-    /// once; a level with no stage, and stages in any order.
+    /// tags whose budgets together are more than the soft limit, or purgeables whose `max_bytes`
+    /// are, since not all need be full at once; a level with no stage, and stages in any order.
     ///
     /// # Errors
     ///
     /// Those of [`Budget::new`] and [`Budget::with_profile`]; [`Error::InvalidSetting`] for what
-    /// is out of its range; [`Error::Contradiction`] for a soft limit, a reserve or a tag's
-    /// budget that does not fit into the limit it is part of.
+    /// is out of its range; [`Error::Contradiction`] for a soft limit, a reserve, a tag's budget
+    /// or a purgeable's `max_bytes` that does not fit into the limit it is part of.
     pub fn validate(&self) -> Result<(), Error> {
         self.profile.validate()?;
         self.budget()?;
         self.validate_limits()?;
         self.validate_tag_budgets()?;
+        self.validate_bounds()?;
         self.validate_ladder()?;
         let path = self.last_report_path.as_deref();
         let is_empty = path.is_some_and(|path| path.as_os_str().is_empty());
@@ -159,6 +180,18 @@ impl Config {
     pub(crate) fn budget(&self) -> Result<Option<Budget>, Error> {
         let Some(soft_limit_bytes) = self.soft_limit_bytes else { return Ok(None) };
         Budget::new(soft_limit_bytes)?.with_profile(self.profile.clone()).map(Some)
+    }
+
+    /// The bounds of single purgeables, by the names they are registered under.
+    pub(crate) fn bounds(&self) -> BTreeMap<String, Bounds> {
+        let mut by_name = BTreeMap::<String, Bounds>::new();
+        for (name, &max_bytes) in &self.max_bytes {
+            by_name.entry(name.clone()).or_default().max_bytes = Some(max_bytes);
+        }
+        for (name, &max_entries) in &self.max_entries {
+            by_name.entry(name.clone()).or_default().max_entries = Some(max_entries);
+        }
+        by_name
     }
 
     fn validate_limits(&self) -> Result<(), Error> {
@@ -184,26 +217,50 @@ impl Config {
 
     fn validate_tag_budgets(&self) -> Result<(), Error> {
         const NAME: &str = "tag_budget_bytes";
-        let whole = [
-            ("soft_limit_bytes", self.soft_limit_bytes, "a tag's budget up to the soft limit"),
-            ("limit_bytes", self.limit_bytes, "a tag's budget up to the limit"),
-        ];
+        let allowed = ["a tag's budget up to the soft limit", "a tag's budget up to the limit"];
         for (tag, &bytes) in &self.tag_budget_bytes {
             let given = || format!("{tag:?}: {bytes}");
             let is_name = bursar_alloc::is_valid_tag_name(tag);
             require(is_name, NAME, given, "a tag's name: 1 to 64 of a-z, A-Z, 0-9, _-.:/")?;
             require(bytes > 0, NAME, given, "a budget above 0 bytes, or none")?;
-            for (other_name, other, allowed) in whole {
-                let Some(other) = other.filter(|&other| other < bytes) else { continue };
-                let (given, other_given) = (given(), other.to_string());
-                return Err(Error::Contradiction {
-                    name: NAME,
-                    given,
-                    other_name,
-                    other_given,
-                    allowed,
-                });
-            }
+            self.require_within_limits(NAME, bytes, given, allowed)?;
+        }
+        Ok(())
+    }
+
+    fn validate_bounds(&self) -> Result<(), Error> {
+        const IS_NAME: &str = "a purgeable's name: 1 to 64 of a-z, A-Z, 0-9, _-.:/";
+        let allowed = ["bytes up to the soft limit", "bytes up to the limit"];
+        for (name, &bytes) in &self.max_bytes {
+            let given = || format!("{name:?}: {bytes}");
+            require(is_valid_name(name), "max_bytes", given, IS_NAME)?;
+            require(bytes > 0, "max_bytes", given, "above 0 bytes, or none")?;
+            self.require_within_limits("max_bytes", bytes, given, allowed)?;
+        }
+        for (name, &entries) in &self.max_entries {
+            let given = || format!("{name:?}: {entries}");
+            require(is_valid_name(name), "max_entries", given, IS_NAME)?;
+            require(entries > 0, "max_entries", given, "above 0 entries, or none")?;
+        }
+        Ok(())
+    }
+
+    /// Refuses what is more than the soft limit or the limit, each with what is allowed beside it.
+    fn require_within_limits(
+        &self,
+        name: &'static str,
+        bytes: u64,
+        given: impl FnOnce() -> String,
+        [below_soft_limit, below_limit]: [&'static str; 2],
+    ) -> Result<(), Error> {
+        let limits = [
+            ("soft_limit_bytes", self.soft_limit_bytes, below_soft_limit),
+            ("limit_bytes", self.limit_bytes, below_limit),
+        ];
+        for (other_name, limit, allowed) in limits {
+            let Some(limit) = limit.filter(|&limit| limit < bytes) else { continue };
+            let (given, other_given) = (given(), limit.to_string());
+            return Err(Error::Contradiction { name, given, other_name, other_given, allowed });
         }
         Ok(())
     }

@@ -12,15 +12,18 @@ use bursar_alloc::TagHandle;
 use super::gate::Gate;
 use super::{Entry, lock};
 use crate::cooldown::{Cooldown, FIRST_WAIT};
+use crate::error::Error;
 use crate::ladder::{Candidate, Stage};
 use crate::pressure::PressureLevel;
-use crate::purge::Purgeable;
+use crate::purge::{Bounds, Purgeable};
 use crate::report::{PurgeReport, PurgeStatus};
 
 /// A registered purgeable.
 pub(crate) struct Slot {
     pub(super) entry: Entry,
     pub(super) gate: Gate,
+    /// Those that the configuration has for it.
+    bounds: Option<Bounds>,
     totals: Totals,
     /// Since it freed nothing when it was last asked, a few times perhaps.
     cooldown: Mutex<Option<Cooldown>>,
@@ -37,8 +40,14 @@ impl fmt::Debug for Slot {
 pub(crate) struct Panicked;
 
 impl Slot {
-    pub(super) fn new(entry: Entry) -> Self {
-        Self { entry, gate: Gate::default(), totals: Totals::default(), cooldown: Mutex::default() }
+    pub(super) fn new(entry: Entry, bounds: Option<Bounds>) -> Self {
+        Self {
+            entry,
+            gate: Gate::default(),
+            bounds,
+            totals: Totals::default(),
+            cooldown: Mutex::default(),
+        }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -55,6 +64,10 @@ impl Slot {
 
     pub(crate) fn stage(&self) -> Stage {
         self.entry.stage
+    }
+
+    pub(crate) fn bounds(&self) -> Option<Bounds> {
+        self.bounds
     }
 
     pub(crate) fn totals(&self) -> &Totals {
@@ -80,6 +93,18 @@ impl Slot {
     /// What it says it could free now; nothing if it is gone or panics.
     pub(crate) fn purgeable_bytes(&self) -> u64 {
         self.call(|purgeable| purgeable.purgeable_bytes()).and_then(Result::ok).unwrap_or(0)
+    }
+
+    /// Has it set the bounds that the configuration has for it.
+    pub(super) fn set_bounds(&self) -> Result<(), Error> {
+        let Some(bounds) = self.bounds else { return Ok(()) };
+        let reason = match self.call(|purgeable| purgeable.set_bounds(&bounds)) {
+            Some(Ok(true)) => return Ok(()),
+            Some(Err(Panicked)) => "it panicked",
+            _ => "it does not have these bounds",
+        };
+        let (name, given) = (self.name().to_owned(), bounds.to_string());
+        Err(Error::BoundsNotSet { name, given, reason })
     }
 
     /// Tells it that the pressure has passed.

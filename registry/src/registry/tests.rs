@@ -5,9 +5,13 @@ use std::sync::mpsc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use bursar_alloc::MAX_TAG_NAME_LEN;
+
 use super::slot::Panicked;
 use super::*;
 use crate::purge::{PurgeOutcome, PurgeRequest};
+
+mod bounds;
 
 struct Idle;
 

@@ -101,7 +101,7 @@ pub struct Replay {
 
 impl Replay {
     /// A replay under `config`. Without a soft limit, the recorded one holds; without a limit, the
-    /// recorded ones do.
+    /// recorded ones do. Bounds of single purgeables change nothing: what they held is recorded.
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self { config }

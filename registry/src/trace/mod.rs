@@ -11,8 +11,7 @@ use crate::error::Error;
 use crate::ladder::Stage;
 use crate::pressure::{PressureLevel, Sample};
 use crate::profile::Profile;
-use crate::purge::RebuildCost;
-use crate::registry::is_valid_name;
+use crate::purge::{RebuildCost, is_valid_name};
 
 #[cfg(feature = "trace")]
 mod error;

@@ -35,6 +35,8 @@ fn every_setting_can_be_made_by_a_variable() {
         ("BURSAR_LADDER_CRITICAL", "none"),
         ("BURSAR_LADDER_EMERGENCY", "emergency"),
         ("BURSAR_TAG_BUDGETS", "thumbnails=20MiB,sessions=5MiB"),
+        ("BURSAR_MAX_BYTES", "thumbnails=64MiB,pages=8MiB"),
+        ("BURSAR_MAX_ENTRIES", "sessions=10000"),
         ("BURSAR_OBSERVE_ONLY", "true"),
         ("BURSAR_THREADLESS", "on"),
         ("BURSAR_FINAL_CLEANUP", "1"),
@@ -62,6 +64,8 @@ fn every_setting_can_be_made_by_a_variable() {
         },
         tag_budget_bytes: [("sessions".to_owned(), 5 * mib), ("thumbnails".to_owned(), 20 * mib)]
             .into(),
+        max_bytes: [("pages".to_owned(), 8 * mib), ("thumbnails".to_owned(), 64 * mib)].into(),
+        max_entries: [("sessions".to_owned(), 10_000)].into(),
         observe_only: true,
         threadless: true,
         final_cleanup: true,
@@ -118,6 +122,20 @@ fn a_bad_value_is_told_with_its_variable_and_what_is_allowed() {
         refused(&[("BURSAR_PROFILE", "tight")]),
         "BURSAR_PROFILE=\"tight\": not allowed; allowed is default, function or dense"
     );
+}
+
+#[test]
+fn a_name_that_has_two_values_is_told() {
+    for (variable, allowed) in [
+        ("BURSAR_MAX_BYTES", "names and their sizes"),
+        ("BURSAR_MAX_ENTRIES", "names and their numbers of entries"),
+        ("BURSAR_TAG_BUDGETS", "names and their sizes"),
+    ] {
+        let said = refused(&[(variable, "a=1,pages=2,pages=3")]);
+        let expected =
+            format!("{variable}=\"a=1,pages=2,pages=3\": \"pages\" is given twice; allowed is ");
+        assert!(said.starts_with(&format!("{expected}{allowed}")), "{said}");
+    }
 }
 
 #[test]
@@ -213,6 +231,11 @@ fn what_is_out_of_range_or_contradicts_is_told_with_its_variable() {
         (
             &[("BURSAR_TAG_BUDGETS", "a b=1")],
             "BURSAR_TAG_BUDGETS=\"a b=1\": tag_budget_bytes \"a b",
+        ),
+        (&[("BURSAR_MAX_ENTRIES", "a=0")], "BURSAR_MAX_ENTRIES=\"a=0\": max_entries \"a\": 0 is"),
+        (
+            &[("BURSAR_MAX_BYTES", "a=33MiB"), ("BURSAR_LIMIT", "32MiB")],
+            "BURSAR_LIMIT=\"32MiB\": max_bytes \"a\": 34603008 does not go with limit_bytes",
         ),
         (
             &[("BURSAR_RESERVE", "64MiB"), ("BURSAR_LIMIT", "32MiB")],

@@ -25,12 +25,14 @@ fn a_field_that_is_missing_has_its_default() {
 #[test]
 fn sizes_and_shares_are_numbers_or_as_people_write_them() {
     let as_numbers = read(
-        r#"{ "soft_limit_bytes": 67108864, "tag_budget_bytes": { "a": 1024 }, "profile": {
+        r#"{ "soft_limit_bytes": 67108864, "tag_budget_bytes": { "a": 1024 },
+            "max_bytes": { "b": 2048 }, "max_entries": { "c": 10000 }, "profile": {
             "watermarks": { "warning": 0.5, "critical": 0.75, "emergency": 1 },
             "targets": [0.25, 0.5, 1.0], "hysteresis": 0 } }"#,
     );
     let as_text = read(
-        r#"{ "soft_limit_bytes": "64MiB", "tag_budget_bytes": { "a": "1KiB" }, "profile": {
+        r#"{ "soft_limit_bytes": "64MiB", "tag_budget_bytes": { "a": "1KiB" },
+            "max_bytes": { "b": "2KiB" }, "max_entries": { "c": "10000" }, "profile": {
             "watermarks": { "warning": "50%", "critical": "0.75", "emergency": "100%" },
             "targets": ["25%", "50%", "100%"], "hysteresis": "0%" } }"#,
     );
@@ -90,6 +92,11 @@ fn what_is_not_allowed_is_refused_with_the_value_and_what_is() {
         (r#"{ "profile": { "preset": "x" } }"#, "\"x\"", "default, function or dense"),
         (r#"{ "profile": { "watermarks": { "warning": 1 } } }"#, "missing", "`critical`"),
         (r#"{ "tag_budget_bytes": { "a": 1, "a": 2 } }"#, "\"a\"", "twice"),
+        (r#"{ "max_bytes": { "a": 1, "a": 2 } }"#, "\"a\"", "twice"),
+        (r#"{ "max_entries": { "a": 1, "a": 2 } }"#, "\"a\"", "twice"),
+        (r#"{ "max_entries": { "a": 1.5 } }"#, "`1.5`", "a number of entries"),
+        (r#"{ "max_entries": { "a": "1KiB" } }"#, "\"1KiB\"", "a number of entries"),
+        (r#"{ "max_entries": 5 }"#, "`5`", "a map of names, and for each a number of entries"),
     ] {
         let said = refused(json);
         assert!(said.contains(value) && said.contains(allowed), "{said}");
@@ -131,20 +138,25 @@ fn any_stages() -> impl Strategy<Value = Vec<Stage>> {
     prop::collection::vec(prop::sample::select(all.to_vec()), 0..5)
 }
 
+fn any_sizes() -> impl Strategy<Value = BTreeMap<String, u64>> {
+    prop::collection::btree_map(any::<String>(), any::<u64>(), 0..4)
+}
+
 prop_compose! {
     fn any_config()(
         [soft_limit_bytes, limit_bytes, reserve_bytes] in
             [any::<Option<u64>>(), any::<Option<u64>>(), any::<Option<u64>>()],
         profile in any_profile(),
         [warning, critical, emergency] in [any_stages(), any_stages(), any_stages()],
-        tag_budgets in prop::collection::vec((any::<String>(), any::<u64>()), 0..4),
+        [tag_budget_bytes, max_bytes] in [any_sizes(), any_sizes()],
+        max_entries in prop::collection::btree_map(any::<String>(), any::<usize>(), 0..4),
         [observe_only, threadless, final_cleanup] in any::<[bool; 3]>(),
         path in any::<Option<String>>(),
     ) -> Config {
         Config {
             soft_limit_bytes, limit_bytes, reserve_bytes, profile,
             ladder: Ladder { warning, critical, emergency },
-            tag_budget_bytes: tag_budgets.into_iter().collect::<BTreeMap<_, _>>(),
+            tag_budget_bytes, max_bytes, max_entries,
             observe_only, threadless, final_cleanup,
             last_report_path: path.map(Into::into),
         }

@@ -111,6 +111,47 @@ fn a_tags_budget_has_a_name_that_a_tag_can_have_and_is_not_zero() {
 }
 
 #[test]
+fn a_purgeables_bytes_are_within_the_soft_limit_or_else_the_limit() {
+    let pages = |config: &mut Config, bytes: u64| {
+        config.max_bytes.insert("pages".to_owned(), bytes);
+    };
+    is_allowed(|config| pages(config, u64::MAX));
+    let within_soft_limit = |bytes: u64| {
+        move |config: &mut Config| {
+            config.soft_limit_bytes = Some(32 * MIB);
+            config.limit_bytes = Some(64 * MIB);
+            pages(config, bytes);
+        }
+    };
+    is_allowed(within_soft_limit(32 * MIB));
+    let change = within_soft_limit(32 * MIB + 1);
+    assert_eq!(contradiction(change), ("max_bytes", "soft_limit_bytes"));
+    let error = refused(|config| {
+        config.limit_bytes = Some(32 * MIB);
+        pages(config, 33 * MIB);
+    });
+    assert_eq!(
+        error.to_string(),
+        "max_bytes \"pages\": 34603008 does not go with limit_bytes 33554432; allowed is bytes up \
+         to the limit"
+    );
+}
+
+#[test]
+fn bounds_have_a_name_that_a_purgeable_can_have_and_are_not_zero() {
+    for (name, bound) in [("", 1), ("12 bananas", 1), ("pages", 0)] {
+        let error = refused(|config| config.max_bytes = [(name.to_owned(), bound)].into());
+        assert!(matches!(error, Error::InvalidSetting { name: "max_bytes", .. }), "{error:?}");
+        assert!(error.to_string().contains(&format!("{name:?}: {bound}")), "{error}");
+
+        let entries = bound as usize;
+        let error = refused(|config| config.max_entries = [(name.to_owned(), entries)].into());
+        assert!(matches!(error, Error::InvalidSetting { name: "max_entries", .. }), "{error:?}");
+        assert!(error.to_string().contains(&format!("{name:?}: {entries}")), "{error}");
+    }
+}
+
+#[test]
 fn stages_come_in_any_order_or_not_at_all_and_none_comes_twice() {
     is_allowed(|config| {
         config.ladder.warning = vec![];
