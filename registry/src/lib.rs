@@ -85,7 +85,10 @@ pub use crate::cooldown::Cooldown;
 pub use crate::error::{Error, InvalidVariable};
 pub use crate::history::{History, LevelChange, SamplePoint};
 pub use crate::ladder::{Ask, Candidate, Ladder, Plan, PlannedStage, Stage};
-pub use crate::managed::{Cache, CacheBuilder, CacheStats};
+pub use crate::managed::{
+    BoundedLog, BoundedLogBuilder, BoundedLogStats, Cache, CacheBuilder, CacheStats, Pool,
+    PoolBuilder, PoolStats, Pooled, WeakCache, WeakCacheBuilder, WeakCacheStats,
+};
 pub use crate::pressure::{Diagnosis, Finding, Pressure, PressureLevel, Sample, diagnose};
 pub use crate::profile::{Policy, Profile, Watermarks};
 pub use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};

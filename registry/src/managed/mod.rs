@@ -1,7 +1,14 @@
 //! What people put into services, purgeable from the first line.
 
+mod bounded_log;
 mod cache;
+mod contain;
+mod pool;
 mod shard;
+mod weak_cache;
 mod weigh;
 
+pub use bounded_log::{BoundedLog, BoundedLogBuilder, BoundedLogStats};
 pub use cache::{Cache, CacheBuilder, CacheStats};
+pub use pool::{Pool, PoolBuilder, PoolStats, Pooled};
+pub use weak_cache::{WeakCache, WeakCacheBuilder, WeakCacheStats};

@@ -1,0 +1,46 @@
+//! User code that may panic where no panic may pass: in a destructor, or between two of them.
+
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs `f`; `None` if it panicked. Its message went to the panic hook.
+pub(super) fn contain<T>(f: impl FnOnce() -> T) -> Option<T> {
+    let payload = match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(value) => return Some(value),
+        Err(payload) => payload,
+    };
+    // A payload's own destructor may panic too; what that threw is left alone.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        let _ = ManuallyDrop::new(again);
+    }
+    None
+}
+
+/// Drops the items one by one, so that two destructors that panic are two panics and not the
+/// end of the process. Answers how many did.
+pub(super) fn drop_each<T>(items: impl IntoIterator<Item = T>) -> u64 {
+    items.into_iter().map(|item| u64::from(contain(|| drop(item)).is_none())).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct PanicsOnDrop;
+
+    impl Drop for PanicsOnDrop {
+        fn drop(&mut self) {
+            panic!("in a destructor");
+        }
+    }
+
+    #[test]
+    fn every_item_is_dropped_and_every_panic_counted() {
+        assert_eq!(drop_each([(Some(PanicsOnDrop)), None, Some(PanicsOnDrop)]), 2);
+    }
+
+    #[test]
+    fn a_payload_whose_destructor_panics_is_contained_too() {
+        assert!(contain(|| std::panic::panic_any(PanicsOnDrop)).is_none());
+    }
+}
