@@ -68,6 +68,6 @@ pub use name::{InvalidTagName, MAX_TAG_NAME_LEN, TagError, is_valid_tag_name};
 pub use scope::TagGuard;
 pub use tag::Tag;
 pub use tag_handle::TagHandle;
-pub use thread_usage::{ThreadUsage, thread_usage, thread_usage_total};
+pub use thread_usage::{ThreadUsage, thread_usage, thread_usage_subtree, thread_usage_total};
 pub use usage::{TagUsage, Usage, charged_bytes, live_bytes, tag_usage, tags_over_budget, usage};
 pub use watch::Watch;

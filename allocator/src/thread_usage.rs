@@ -69,6 +69,42 @@ pub fn thread_usage(tag: impl Into<TagHandle>) -> Option<ThreadUsage> {
     thread::thread_sums(tag.into().number()).map(ThreadUsage::from_sums)
 }
 
+/// As [`thread_usage`], over `tag` and all that are parts of it: some nanoseconds for each tag in
+/// use.
+///
+/// A tag that becomes a part between two readings, under a number that another tag had before,
+/// brings into their difference what the thread counted for that one.
+///
+/// # Examples
+///
+/// ```
+/// use bursar_alloc::{Tag, TagHandle, thread_usage_subtree};
+///
+/// static TENANTS: Tag = Tag::new("tenants");
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tenant = TagHandle::with_parent("tenants/42", &TENANTS)?;
+/// let before = thread_usage_subtree(&TENANTS).ok_or("no counters of its own")?;
+/// let session = tenant.scope(|| vec![0u8; 4096]);
+/// let after = thread_usage_subtree(&TENANTS).ok_or("no counters of its own")?;
+/// println!("{} bytes, whatever tenant has them", after.since(&before).kept_bytes());
+/// # drop(session);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub fn thread_usage_subtree(tag: impl Into<TagHandle>) -> Option<ThreadUsage> {
+    // Held while it is read, so that its account does not pass to another tag.
+    let tag = tag.into();
+    let is_part = |number: &u8| {
+        let mut is_part = false;
+        TAGS.for_each_ancestor(*number, |ancestor| is_part |= ancestor == tag.number());
+        is_part
+    };
+    let numbers = (1..=TAGS.used() as u8).filter(is_part).chain([tag.number()]);
+    thread::thread_total(numbers).map(ThreadUsage::from_sums)
+}
+
 /// As [`thread_usage`], over all tags: a few loads for each.
 #[must_use]
 pub fn thread_usage_total() -> Option<ThreadUsage> {

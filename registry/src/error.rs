@@ -132,6 +132,44 @@ pub enum Error {
         reason: &'static str,
     },
 
+    /// A singleton's name holds another type than the one asked for.
+    #[error("singleton {name:?} is a {held}, not a {asked}; ask for that type, or remove it first")]
+    WrongType {
+        /// The singleton's name.
+        name: String,
+        /// The type that it holds.
+        held: &'static str,
+        /// The type that was asked for.
+        asked: &'static str,
+    },
+
+    /// A singleton of this name is there already.
+    #[error("singleton {name:?} is there already; remove it before it is defined")]
+    NameTaken {
+        /// What was given.
+        name: String,
+    },
+
+    /// Building a singleton came to want, by whatever way, that very singleton.
+    #[error("singleton {name:?} is needed to build itself: {path}")]
+    RecursiveBuild {
+        /// The one that was asked for.
+        name: String,
+        /// From its name along what is being built, each of which needs the next, back to it.
+        path: String,
+    },
+
+    /// More calls than the rate limit lets through.
+    #[error("{name:?} was called more than {operations} times within {per:?}; try again later")]
+    RateLimited {
+        /// Whose limit it is.
+        name: String,
+        /// The calls that are let through.
+        operations: u32,
+        /// Within any stretch of this length.
+        per: std::time::Duration,
+    },
+
     /// A `Bursar` runs in this process already.
     #[error("Bursar is started already; stop the running one first")]
     AlreadyStarted,

@@ -73,7 +73,8 @@ pub use bursar_alloc::{
     AccountingAllocator, Backend, BackendStats, Charge, Collect, CollectScope, Collected,
     InvalidTagName, Retag, System, Tag, TagError, TagExt, TagGuard, TagHandle, TagUsage, Tagged,
     ThreadUsage, Usage, backend_name, backend_stats, charged_bytes, collect, collect_scope,
-    is_installed, live_bytes, tag_usage, thread_usage, thread_usage_total, usage,
+    is_installed, live_bytes, tag_usage, thread_usage, thread_usage_subtree, thread_usage_total,
+    usage,
 };
 
 pub use crate::budget::Budget;
@@ -87,7 +88,8 @@ pub use crate::history::{History, LevelChange, SamplePoint};
 pub use crate::ladder::{Ask, Candidate, Ladder, Plan, PlannedStage, Stage};
 pub use crate::managed::{
     BoundedLog, BoundedLogBuilder, BoundedLogStats, Cache, CacheBuilder, CacheStats, Pool,
-    PoolBuilder, PoolStats, Pooled, WeakCache, WeakCacheBuilder, WeakCacheStats,
+    PoolBuilder, PoolStats, Pooled, RateLimit, SingletonError, SingletonStats, Singletons,
+    SingletonsBuilder, SingletonsStats, WeakCache, WeakCacheBuilder, WeakCacheStats,
 };
 pub use crate::pressure::{Diagnosis, Finding, Pressure, PressureLevel, Sample, diagnose};
 pub use crate::profile::{Policy, Profile, Watermarks};

@@ -2,7 +2,9 @@
 
 use std::hint::black_box;
 
-use bursar_alloc::{Tag, TagError, TagHandle, TagUsage, tag_usage, thread_usage, usage};
+use bursar_alloc::{
+    Tag, TagError, TagHandle, TagUsage, tag_usage, thread_usage, thread_usage_subtree, usage,
+};
 
 fn listed(name: &str) -> Option<TagUsage> {
     usage().tags.into_iter().find(|tag| tag.name == name)
@@ -141,6 +143,26 @@ fn a_section_of_code_finds_what_it_allocated_freed_and_kept() {
     assert_eq!((done.allocated_bytes, done.freed_bytes, done.kept_bytes()), (1024, 1000, 24));
     drop(kept);
     assert_eq!(thread_usage(&tag).unwrap().since(&before).kept_bytes(), 0);
+}
+
+#[test]
+fn what_a_section_of_code_kept_under_parts_of_a_tag_is_found_by_the_whole() {
+    static WHOLE: Tag = Tag::new("tags/section-whole");
+    static OTHER: Tag = Tag::new("tags/section-other");
+    let part = TagHandle::with_parent("tags/section-part", &WHOLE).unwrap();
+    let piece = TagHandle::with_parent("tags/section-piece", &part).unwrap();
+    let before = thread_usage_subtree(&WHOLE).unwrap();
+    let bytes = |len| Vec::<u8>::with_capacity(len);
+    let kept = [
+        WHOLE.scope(|| bytes(1)),
+        part.scope(|| bytes(20)),
+        piece.scope(|| bytes(300)),
+        OTHER.scope(|| bytes(4000)),
+    ];
+    let done = |before| thread_usage_subtree(&WHOLE).unwrap().since(before).kept_bytes();
+    assert_eq!(done(&before), 321);
+    drop(kept);
+    assert_eq!(done(&before), 0);
 }
 
 #[test]

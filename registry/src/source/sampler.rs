@@ -47,10 +47,10 @@ pub(crate) trait Sources: Send {
     fn collect_part(&mut self, how: Collect, part: usize) -> Option<Collected>;
 
     /// Bytes that the calling thread has freed so far less those it has allocated, under `tag`
-    /// or under any. Only differences mean anything.
+    /// and its parts or under any. Only differences mean anything.
     fn net_freed_by_this_thread(&mut self, tag: Option<&TagHandle>) -> Option<i64>;
 
-    /// Bytes charged outside the heap, under `tag` or under any.
+    /// Bytes charged outside the heap, under `tag` and its parts or under any.
     fn charged_bytes(&mut self, tag: Option<&TagHandle>) -> u64;
 }
 
@@ -131,7 +131,7 @@ impl Sources for Sampler {
 
     fn net_freed_by_this_thread(&mut self, tag: Option<&TagHandle>) -> Option<i64> {
         let usage = match tag {
-            Some(tag) => bursar_alloc::thread_usage(tag),
+            Some(tag) => bursar_alloc::thread_usage_subtree(tag),
             None => bursar_alloc::thread_usage_total(),
         };
         usage.map(|usage| usage.freed_bytes.wrapping_sub(usage.allocated_bytes) as i64)
@@ -139,7 +139,7 @@ impl Sources for Sampler {
 
     fn charged_bytes(&mut self, tag: Option<&TagHandle>) -> u64 {
         match tag {
-            Some(tag) => bursar_alloc::tag_usage(tag).charged_bytes,
+            Some(tag) => bursar_alloc::tag_usage(tag).subtree_charged_bytes,
             None => bursar_alloc::charged_bytes(),
         }
     }
