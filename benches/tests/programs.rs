@@ -1,4 +1,5 @@
-//! What `compare` and `memory` ask of a configuration's program, and what it answers.
+//! What `compare` and `memory` ask of a configuration's program, and what it answers; and what
+//! the commands that ask no program print.
 
 use std::process::{Command, Output};
 
@@ -95,6 +96,25 @@ fn the_command_reaction_measures_each_of_its_rows_and_names_one_that_it_does_not
     assert!(!output.status.success());
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("trips") && said.contains("trim"), "{said}");
+}
+
+#[test]
+fn the_command_caches_measures_each_of_its_rows_and_names_one_that_it_does_not_know() {
+    let caches = env!("CARGO_BIN_EXE_caches");
+    let output = ask(caches, &["--quick"]);
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    for row in ["a hit", "an insert", "a purge of half", "at equal entries", "at equal bytes"] {
+        assert!(said.contains(row), "{said}");
+    }
+    for peer in ["moka", "quick_cache"] {
+        assert_eq!(said.contains(peer), !PEERS.is_empty(), "{said}");
+    }
+
+    let output = ask(caches, &["--quick", "--only", "git"]);
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("git") && said.contains("get"), "{said}");
 }
 
 #[cfg(target_os = "linux")]

@@ -1,0 +1,82 @@
+//! The command `caches`: what [`Cache`](bursar::Cache) costs beside what it is made of, and how
+//! often it has what it is asked for beside other caches.
+//!
+//! - `--rounds N`: so many rounds, of which medians are shown; 15. Hit rates are the same but for
+//!   how keys fall to shards, and take 3 at most.
+//! - `--quick`: one round of little work each, to see that all runs. Its figures mean nothing.
+//! - `--only ROW`: `get`, `insert`, `trim` or `hit_rate` alone; more than once for several.
+
+mod get;
+mod hit_rate;
+mod insert;
+mod sharded_lru;
+mod trim;
+mod turns;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::measure::{Options, Table};
+
+const ROUNDS: usize = 15;
+
+/// What can be chosen.
+const ROWS: [&str; 4] = ["get", "insert", "trim", "hit_rate"];
+
+/// What all the caches hold: cheap to clone.
+type Value = Arc<[u8]>;
+
+/// How much is measured of a row.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    rounds: usize,
+    /// One look whether it works.
+    is_quick: bool,
+}
+
+impl Extent {
+    /// `full`, or `quick` if it is only to be seen that all runs.
+    fn of<T>(self, full: T, quick: T) -> T {
+        if self.is_quick { quick } else { full }
+    }
+}
+
+/// Measures and prints, as the arguments say.
+pub fn main() -> ExitCode {
+    match measure_and_print() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("caches: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure_and_print() -> Result<(), Box<dyn Error>> {
+    let options = Options::of_this_process(ROUNDS)?;
+    if options.instructions.is_some() {
+        return Err("instructions are counted by compare".into());
+    }
+    if cfg!(debug_assertions) && !options.quick {
+        return Err("figures of a debug build mean nothing: run it with --release".into());
+    }
+    if !bursar::is_installed() {
+        return Err("entries are weighed by the accounting allocator, which is not there".into());
+    }
+    let extent = Extent { rounds: options.rounds, is_quick: options.quick };
+    for row in options.chosen(ROWS)? {
+        match row {
+            "get" => println!("{}", get::measure(extent)?),
+            "insert" => println!("{}", insert::measure(extent)?),
+            "trim" => println!("{}", trim::measure(extent)?),
+            _ => hit_rate::measure(extent)?.iter().for_each(|table| println!("{table}")),
+        }
+    }
+    Ok(())
+}
+
+/// A table with these columns.
+fn table<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
+    Table::new(header.into_iter().map(str::to_owned))
+}
