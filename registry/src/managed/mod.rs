@@ -5,7 +5,6 @@ mod cache;
 mod contain;
 mod pool;
 mod rate_limit;
-mod shard;
 mod singletons;
 mod weak_cache;
 mod weigh;

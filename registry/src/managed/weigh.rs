@@ -1,5 +1,6 @@
 //! What building a value left allocated under a tag: its weight, without a weigher.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -21,8 +22,83 @@ pub(super) fn kept<T>(tag: &TagHandle, f: impl FnOnce() -> T) -> (T, i64) {
 /// Runs `build` with `tag` entered, and weighs what it built.
 pub(super) fn weigh<T>(tag: &TagHandle, build: impl FnOnce() -> T) -> (T, u64) {
     let _tag = tag.enter();
-    let (value, kept) = kept(tag, build);
+    let (value, kept) = kept_by_build(tag, build);
     (value, weight(kept))
+}
+
+/// As [`kept`], less what was [`attribute`]d to others meanwhile.
+fn kept_by_build<T>(tag: &TagHandle, build: impl FnOnce() -> T) -> (T, i64) {
+    let under_way = UnderWay::begin(tag);
+    let (value, kept) = kept(tag, build);
+    (value, kept.wrapping_sub(under_way.end()))
+}
+
+/// Says that `bytes` more of `tag`'s on this thread (fewer, if negative) belong to what is weighed
+/// already: a build within which that happens does not weigh them again.
+pub(super) fn attribute(tag: &TagHandle, bytes: i64) {
+    with_builds(|builds| {
+        for build in builds.iter_mut().flatten().filter(|build| build.tag == *tag) {
+            build.attributed_bytes = build.attributed_bytes.wrapping_add(bytes);
+        }
+    });
+}
+
+/// Whether this thread is inside of a build that is being weighed.
+pub(super) fn is_building() -> bool {
+    with_builds(|builds| builds.iter().any(Option::is_some)).unwrap_or(false)
+}
+
+/// Builds within builds that are told apart; what is deeper has its bytes weighed in those
+/// around it too.
+const MAX_DEPTH: usize = 16;
+
+thread_local! {
+    // Not a `Vec`: its memory would be part of what is weighed.
+    static BUILDS: RefCell<[Option<Build>; MAX_DEPTH]> =
+        const { RefCell::new([const { None }; MAX_DEPTH]) };
+}
+
+/// A build that runs on this thread.
+struct Build {
+    tag: TagHandle,
+    attributed_bytes: i64,
+}
+
+/// `None` once the thread's locals are gone.
+fn with_builds<T>(f: impl FnOnce(&mut [Option<Build>; MAX_DEPTH]) -> T) -> Option<T> {
+    BUILDS.try_with(|builds| builds.try_borrow_mut().ok().map(|mut builds| f(&mut builds))).ok()?
+}
+
+/// A build from its beginning to its end, an unwinding one's included. Those within it end first.
+struct UnderWay {
+    place: Option<usize>,
+}
+
+impl UnderWay {
+    fn begin(tag: &TagHandle) -> Self {
+        let place = with_builds(|builds| {
+            let place = builds.iter().position(Option::is_none)?;
+            builds[place] = Some(Build { tag: tag.clone(), attributed_bytes: 0 });
+            Some(place)
+        });
+        Self { place: place.flatten() }
+    }
+
+    /// What was attributed meanwhile.
+    fn end(mut self) -> i64 {
+        self.leave().map_or(0, |build| build.attributed_bytes)
+    }
+
+    fn leave(&mut self) -> Option<Build> {
+        let place = self.place.take()?;
+        with_builds(|builds| builds[place].take())?
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        drop(self.leave());
+    }
 }
 
 /// Who frees more than he allocates has built nothing of weight.
@@ -50,7 +126,6 @@ pin_project! {
     }
 }
 
-#[allow(dead_code, reason = "for loaders that are futures")]
 impl<F: Future> Weighed<F> {
     pub(super) fn new(tag: TagHandle, build: F) -> Self {
         Self { build: Some(build), tag, kept: 0 }
@@ -65,14 +140,14 @@ impl<F: Future> Future for Weighed<F> {
         let mut this = self.project();
         let _tag = this.tag.enter();
         let build = this.build.as_mut();
-        let (polled, kept_now) = kept(this.tag, || match build.as_pin_mut() {
+        let (polled, kept_now) = kept_by_build(this.tag, || match build.as_pin_mut() {
             Some(future) => future.poll(context),
             None => Poll::Pending,
         });
         *this.kept = this.kept.wrapping_add(kept_now);
         let value = ready!(polled);
         // What the future kept for itself goes with it.
-        let ((), freed) = kept(this.tag, || this.build.set(None));
+        let ((), freed) = kept_by_build(this.tag, || this.build.set(None));
         Poll::Ready((value, weight(this.kept.wrapping_add(freed))))
     }
 }
@@ -110,6 +185,36 @@ mod tests {
         let tag = TagHandle::from(&TAG);
         let given = tag.scope(|| vec![0u8; 1000]);
         assert_eq!(weigh(&tag, || drop(given)).1, 0);
+    }
+
+    #[test]
+    fn what_is_attributed_within_a_build_is_not_weighed_again() {
+        static TAG: Tag = Tag::new("weigh/attributed");
+        static OTHER: Tag = Tag::new("weigh/other");
+        let (tag, other) = (TagHandle::from(&TAG), TagHandle::from(&OTHER));
+        let (outer, outer_bytes) = weigh(&tag, || {
+            let ((inner, inner_bytes), _) = weigh(&other, || weigh(&tag, || vec![0u8; 200]));
+            attribute(&tag, inner_bytes as i64);
+            attribute(&other, 5000);
+            (inner, vec![0u8; 30])
+        });
+        assert_eq!((outer.0.len(), outer_bytes), (200, 30));
+    }
+
+    #[test]
+    fn a_thread_knows_whether_it_is_inside_of_a_build_after_a_panic_too() {
+        static TAG: Tag = Tag::new("weigh/inside");
+        let tag = TagHandle::from(&TAG);
+        assert!(!is_building());
+        assert!(weigh(&tag, || weigh(&tag, is_building).0 && is_building()).0);
+        let panics = || weigh(&tag, || panic!("a build of the test"));
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+        assert!(!is_building());
+
+        fn nested(tag: &TagHandle, depth: usize) -> u64 {
+            weigh(tag, || if depth == 0 { 0 } else { nested(tag, depth - 1) }).1
+        }
+        assert_eq!(nested(&tag, 3 * MAX_DEPTH), 0, "too deep to be told apart, and no harm done");
     }
 
     #[test]
