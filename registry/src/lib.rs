@@ -30,10 +30,11 @@
 //! keep what was; `signal` and `status` are what others read of a monitor; `cleanup` carries a
 //! plan out; `monitor` puts them together; `trace` and `replay` record a run and play it again;
 //! `bursar` is what a user holds, and `builder` makes it; `stats` is what is read; `managed` is
-//! what people put into services.
+//! what people put into services, and `adapter` what they have there already.
 
 #![forbid(unsafe_code)]
 
+mod adapter;
 mod budget;
 mod builder;
 mod bursar;
@@ -77,6 +78,15 @@ pub use bursar_alloc::{
     usage,
 };
 
+pub use crate::adapter::FnPurgeable;
+#[cfg(feature = "foyer")]
+pub use crate::adapter::FoyerAdapter;
+#[cfg(feature = "lru")]
+pub use crate::adapter::LruAdapter;
+#[cfg(feature = "quick_cache")]
+pub use crate::adapter::QuickCacheAdapter;
+#[cfg(feature = "moka")]
+pub use crate::adapter::{MokaAdapter, MokaFutureAdapter};
 pub use crate::budget::Budget;
 pub use crate::builder::Builder;
 pub use crate::bursar::{Bursar, Checkpoint};
