@@ -102,15 +102,15 @@ fn of_insert(cache: &Cache<u64, Value>) -> Contestant<'_> {
     }
 }
 
-/// A value that is made by the cache and weighed. The look-up before it is part of it.
+/// A value that is made by the cache and weighed.
 // To be switched to `Cache::insert_with`, which looks nothing up, once there is one.
 fn of_weighed_insert(cache: &Cache<u64, Value>) -> Contestant<'_> {
     Contestant {
-        title: "Cache::get_or_insert_with",
+        title: "Cache::insert_with",
         tag: &WEIGHED,
         insert: Box::new(|first, inserts| {
             for key in first..first + inserts {
-                drop(cache.get_or_insert_with(key, value));
+                drop(cache.insert_with(key, value));
             }
         }),
         entries: Box::new(|| cache.stats().entries),

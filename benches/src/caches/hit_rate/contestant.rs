@@ -52,12 +52,9 @@ pub(super) fn bounded_by_entries() -> Vec<Contestant> {
 }
 
 /// Ours with its capacity in bytes: it keeps to it by itself, and no capacity is searched for.
-/// `None` as long as it has no such bound.
-pub(super) fn bounded_by_bytes() -> Option<Contestant> {
-    // To be switched on with `CacheBuilder::max_bytes`, and `Option` to be taken off:
-    // let seat = |max_bytes| Ok(ours_of(Cache::builder(&CACHE).max_bytes(max_bytes as u64).build()?));
-    // Some(Contestant { title: "Bursar's Cache, max_bytes", seat })
-    None
+pub(super) fn bounded_by_bytes() -> Contestant {
+    let seat = |max_bytes| Ok(ours_of(Cache::builder(&CACHE).max_bytes(max_bytes as u64).build()?));
+    Contestant { title: "Bursar's Cache, max_bytes", seat }
 }
 
 fn ours(max_entries: usize) -> Result<Seated, Box<dyn Error>> {

@@ -74,8 +74,7 @@ fn at_equal_bytes(
         };
         entrants.push((contestant, capacity));
     }
-    let in_bytes = bounded_by_bytes();
-    entrants.extend(in_bytes.map(|contestant| (contestant, target_bytes as usize)));
+    entrants.push((bounded_by_bytes(), target_bytes as usize));
     Ok(entrants)
 }
 
