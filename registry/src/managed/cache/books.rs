@@ -63,13 +63,21 @@ impl Books {
         self.entries() > self.max_entries() || self.bytes() > self.max_bytes()
     }
 
+    /// Whether more is held than may be, once what one shard holds more or less is taken over.
+    pub(super) fn is_over_with(&self, before: Held, now: Held) -> bool {
+        self.entries().wrapping_add(now.entries.wrapping_sub(before.entries)) > self.max_entries()
+            || self.bytes().wrapping_add(now.bytes.wrapping_sub(before.bytes)) > self.max_bytes()
+    }
+
     /// Takes over what one shard holds more or less than it did (`before`, `now`).
     pub(super) fn note(&self, before: Held, now: Held) {
         let held = &self.held;
         if before.entries != now.entries {
             held.entries.fetch_add(now.entries.wrapping_sub(before.entries), Ordering::Relaxed);
         }
-        held.bytes.fetch_add(now.bytes.wrapping_sub(before.bytes), Ordering::Relaxed);
+        if before.bytes != now.bytes {
+            held.bytes.fetch_add(now.bytes.wrapping_sub(before.bytes), Ordering::Relaxed);
+        }
     }
 }
 

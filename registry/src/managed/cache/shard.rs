@@ -44,8 +44,7 @@ pub(super) struct Room {
     pub(super) floor_bytes: u64,
 }
 
-/// A shard that is locked. What it holds goes into the books when the lock is let go, and before
-/// where the books are read.
+/// A shard that is locked. What it holds goes into the books when the lock is let go.
 pub(super) struct Locked<'a, K: Hash + Eq, V> {
     state: MutexGuard<'a, State<K, V>>,
     books: &'a Books,
@@ -119,7 +118,6 @@ impl<'a, K: Hash + Eq, V> Locked<'a, K, V> {
             Some(_) => state.counts.replaced += 1,
             None => {}
         }
-        self.note();
         replaced
     }
 
@@ -143,12 +141,10 @@ impl<'a, K: Hash + Eq, V> Locked<'a, K, V> {
         let len_before = self.table.len();
         let down_to = room.down_to.max(len_before.saturating_sub(room.batch));
         while self.table.len() > down_to
-            && self.books.is_over()
+            && self.books.is_over_with(self.state.noted, self.state.held())
             && self.bytes() >= room.floor_bytes
             && self.evict_oldest(Cause::Room, now, out)
-        {
-            self.note();
-        }
+        {}
         if self.table.len() < len_before {
             self.shrink();
         }
