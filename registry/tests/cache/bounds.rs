@@ -92,11 +92,11 @@ fn a_large_value_takes_its_room_from_the_oldest_of_all_shards_not_from_its_own_a
     static TAG: Tag = Tag::new("cache/fair");
     let cache: Cache<u64, Bytes> = Cache::builder(&TAG).max_bytes(4 << 20).build().unwrap();
     fill(&cache, 0..2000, 3000);
-    // The latest used, well below half of what fits: some thirty in each shard.
-    assert!((1500..2000).all(|key| cache.get(&key).is_some()));
+    // The latest used: about twelve in each shard, far below half of what one has.
+    assert!((1800..2000).all(|key| cache.get(&key).is_some()));
     // About what each shard has.
     fill(&cache, 5000..5001, 240_000);
-    let lost = (1500..2000).filter(|key| !cache.contains_key(key)).count();
+    let lost = (1800..2000).filter(|key| !cache.contains_key(key)).count();
     assert_eq!(lost, 0);
 }
 
