@@ -7,8 +7,8 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use bursar::{
-    AccountingAllocator, Budget, Bursar, Cache, Entry, Error, PressureLevel, Profile, PurgeOutcome,
-    PurgeRequest, Purgeable, Registration, Registry, Stage, Tag, tag_usage,
+    AccountingAllocator, Budget, Bursar, Cache, Entry, Error, Pool, PressureLevel, Profile,
+    PurgeOutcome, PurgeRequest, Purgeable, Registration, Registry, Stage, Tag, tag_usage,
 };
 
 #[cfg(feature = "jemalloc")]
@@ -276,6 +276,36 @@ fn starting_twice_is_an_error_and_starting_again_after_a_stop_is_not() {
     assert_eq!(Bursar::builder().budget("64MiB").start().unwrap_err(), Error::AlreadyStarted);
     drop(second);
     drop(start());
+}
+
+#[test]
+fn bounds_of_the_configuration_hold_a_cache_and_a_pool_from_their_registration_on() {
+    static PAGES: Tag = Tag::new("end-to-end/pages");
+    static BUFFERS: Tag = Tag::new("end-to-end/buffers");
+    let _turn = take_turn();
+    let bursar = Bursar::builder()
+        .budget("1GiB")
+        .max_bytes("end-to-end/pages", 1 << 20)
+        .max_entries("end-to-end/buffers", 2)
+        .start()
+        .unwrap();
+    let pages: Cache<u32, Vec<u8>> = Cache::new(&PAGES);
+    let buffers = Pool::new(&BUFFERS, || vec![0u8; 1024]);
+    (0..3000).for_each(|id| drop(pages.insert_with(id, || vec![0; 1024])));
+    let (_pages, _buffers) = (bursar.register(&pages).unwrap(), bursar.register(&buffers).unwrap());
+    assert!(tag_usage(&PAGES).live_bytes <= (1 << 20) + 16_384);
+
+    (3000..9000).for_each(|id| drop(pages.insert_with(id, || vec![0; 1024])));
+    assert!(tag_usage(&PAGES).live_bytes <= (1 << 20) + 16_384);
+    drop([0; 5].map(|_| buffers.acquire()));
+    assert_eq!(buffers.stats().idle, 2);
+    let stats = bursar.stats();
+    let bounds = |name| {
+        let purgeable = stats.purgeables.iter().find(|purgeable| purgeable.name == name).unwrap();
+        (purgeable.max_bytes, purgeable.max_entries)
+    };
+    assert_eq!(bounds("end-to-end/pages"), (Some(1 << 20), None));
+    assert_eq!(bounds("end-to-end/buffers"), (None, Some(2)));
 }
 
 #[test]
