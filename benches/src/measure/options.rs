@@ -1,4 +1,4 @@
-//! What `compare`, `memory` and `reaction` can be told.
+//! What `compare`, `memory`, `reaction` and `caches` can be told.
 
 use std::error::Error;
 
@@ -19,6 +19,18 @@ impl Options {
     /// The options of this process, with `rounds` where nothing is said.
     pub(crate) fn of_this_process(rounds: usize) -> Result<Self, Box<dyn Error>> {
         Self::parse(rounds, std::env::args().skip(1))
+    }
+
+    /// As [`of_this_process`](Self::of_this_process), for a command that measures itself.
+    pub(crate) fn for_timing(rounds: usize) -> Result<Self, Box<dyn Error>> {
+        let options = Self::of_this_process(rounds)?;
+        if options.instructions.is_some() {
+            return Err("instructions are counted by compare".into());
+        }
+        if cfg!(debug_assertions) && !options.quick {
+            return Err("figures of a debug build mean nothing: run it with --release".into());
+        }
+        Ok(options)
     }
 
     fn parse(
