@@ -71,8 +71,8 @@ impl Bursar {
         Builder::new()
     }
 
-    /// Registers a purgeable until the returned value is dropped: an [`Entry`], or a reference
-    /// to a [`Cache`](crate::Cache).
+    /// Registers a purgeable until the returned value is dropped: an [`Entry`]; a reference to a
+    /// [`Cache`](crate::Cache), a [`Pool`](crate::Pool) or another of the kind; an adapter.
     ///
     /// # Errors
     ///
