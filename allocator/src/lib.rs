@@ -19,11 +19,11 @@
 //! ```
 //!
 //! The modules, lowest first; each knows only those above it: `primitive` (atomics), `shard` (a
-//! thread's counters), `fuel` (the budget's cheap check), `ledger` (all of them), `name`,
+//! thread's counters), `fuel` (the budget's cheap check), `ledger` (all of them), `peak`, `name`,
 //! `account` (what else is kept of a tag), `tag_table` (the tags' numbers), `block` (where a
 //! block's tag lives), `backend`, `fork` (what a forked child finds), `exit` (the end of a thread
 //! whose thread-locals are gone), `thread` (a thread's side of the books, and the books), `tag`
-//! and `tag_handle`, `usage` and `thread_usage` (what is read), `scope`, `future`, `charge`,
+//! and `tag_handle`, `usage`, `thread_usage` and `section` (what is read), `scope`, `future`, `charge`,
 //! `tag_budget`, `installed`, `global` (the allocator), `watch`.
 
 mod account;
@@ -40,8 +40,10 @@ mod ledger;
 #[cfg(all(test, bursar_loom))]
 mod model;
 mod name;
+mod peak;
 mod primitive;
 mod scope;
+mod section;
 mod shard;
 mod tag;
 mod tag_budget;
@@ -66,6 +68,7 @@ pub use global::{AccountingAllocator, Retag};
 pub use installed::is_installed;
 pub use name::{InvalidTagName, MAX_TAG_NAME_LEN, TagError, is_valid_tag_name};
 pub use scope::TagGuard;
+pub use section::{Section, SectionUsage};
 pub use tag::Tag;
 pub use tag_handle::TagHandle;
 pub use thread_usage::{ThreadUsage, thread_usage, thread_usage_subtree, thread_usage_total};

@@ -72,6 +72,35 @@ impl TagSums {
     }
 }
 
+/// What a thread has allocated and freed over all tags. Both only grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ByteSums {
+    pub(crate) allocated_bytes: u64,
+    pub(crate) freed_bytes: u64,
+}
+
+impl ByteSums {
+    /// Allocated less freed. Of one thread it may well be negative, and only its changes mean
+    /// anything.
+    pub(crate) fn balance(&self) -> i64 {
+        self.allocated_bytes.wrapping_sub(self.freed_bytes) as i64
+    }
+
+    /// What was counted after `baseline` was.
+    pub(crate) fn since(&self, baseline: &Self) -> Self {
+        Self {
+            allocated_bytes: self.allocated_bytes.wrapping_sub(baseline.allocated_bytes),
+            freed_bytes: self.freed_bytes.wrapping_sub(baseline.freed_bytes),
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, other: &Self) {
+        self.allocated_bytes = self.allocated_bytes.wrapping_add(other.allocated_bytes);
+        self.freed_bytes = self.freed_bytes.wrapping_add(other.freed_bytes);
+    }
+}
+
 fn clamped_difference(grown: u64, shrunk: u64) -> u64 {
     // The sums wrap together after 2^64 bytes; their difference does not.
     u64::try_from(grown.wrapping_sub(shrunk) as i64).unwrap_or(0)
@@ -118,6 +147,15 @@ impl TagCounters {
             }
         }
         stillest.0
+    }
+
+    /// The bytes, for their owner.
+    #[inline(always)]
+    fn read_owned(&self) -> ByteSums {
+        ByteSums {
+            allocated_bytes: self.allocated_bytes.load(Ordering::Relaxed),
+            freed_bytes: self.freed_bytes.load(Ordering::Relaxed),
+        }
     }
 
     /// A reading, and by how much the freed bytes moved on during it.
@@ -206,6 +244,16 @@ impl<const TAGS: usize> Shard<TAGS> {
     /// The counters of the first `count` tags.
     pub(crate) fn first_tags(&self, count: usize) -> &[TagCounters] {
         &self.counters[..count]
+    }
+
+    /// The bytes of the first `count` tags and of `last`, together. For the owner only: nobody
+    /// writes meanwhile, so they are read as they lie.
+    pub(crate) fn sum_owned(&self, count: usize, last: u8) -> ByteSums {
+        let mut sum = self.tag(last).read_owned();
+        for counters in self.first_tags(count) {
+            sum.add(&counters.read_owned());
+        }
+        sum
     }
 
     /// Counts a new block. For the owner only.

@@ -10,8 +10,9 @@ use std::cell::Cell;
 use crate::backend::{Controls, note_installed};
 use crate::fuel::Tank;
 use crate::ledger::Ledger;
-use crate::shard::{Shard, TagSums};
-use crate::tag_table::{TAG_NUMBERS, TagRef, TagTable, UNTAGGED};
+use crate::peak::{Outer, Peak};
+use crate::shard::{ByteSums, Shard, TagSums};
+use crate::tag_table::{OVERFLOW, TAG_NUMBERS, TagRef, TagTable, UNTAGGED};
 use crate::{exit, fork};
 
 /// Threads that can have a shard of their own at once; more than that share one. Miri tracks each
@@ -47,6 +48,8 @@ struct ThreadState {
     /// The thread's own shard, or the shared one.
     shard: Cell<&'static Shard<TAG_NUMBERS>>,
     standing: Cell<Standing>,
+    /// Looked at where the tank is refilled, never on the fast path.
+    peak: Peak,
 }
 
 thread_local! {
@@ -56,6 +59,7 @@ thread_local! {
             tank: Tank::empty(),
             shard: Cell::new(&LEDGER.shared),
             standing: Cell::new(Standing::Shardless(0)),
+            peak: Peak::new(),
         }
     };
     static EXIT_HOOK: ExitHook = const { ExitHook };
@@ -185,13 +189,42 @@ pub(crate) fn thread_sums(tag: u8) -> Option<TagSums> {
     })
 }
 
-/// As [`thread_sums`], over all of the tags given.
-pub(crate) fn thread_total(tags: impl Iterator<Item = u8>) -> Option<TagSums> {
-    let mut total = TagSums::default();
-    for tag in tags {
-        total.add(&thread_sums(tag)?);
-    }
-    Some(total)
+/// The bytes that the calling thread has counted over all tags, otherwise as [`thread_sums`].
+pub(crate) fn thread_bytes() -> Option<ByteSums> {
+    THREAD.with(|thread| {
+        thread.claim_if_due();
+        thread.own_bytes()
+    })
+}
+
+/// A section of the calling thread, under way.
+#[derive(Debug)]
+pub(crate) struct BegunSection {
+    bytes: ByteSums,
+    outer: Outer,
+}
+
+/// Begins a section; `None` while the thread shares a shard with others.
+pub(crate) fn begin_section() -> Option<BegunSection> {
+    THREAD.with(|thread| {
+        thread.claim_if_due();
+        let bytes = thread.own_bytes()?;
+        Some(BegunSection { bytes, outer: thread.peak.begin(bytes.balance()) })
+    })
+}
+
+/// Ends a section of the calling thread: the bytes counted in it, and the most that was kept at
+/// once. `None` if the thread has given its shard back meanwhile.
+pub(crate) fn end_section(section: BegunSection) -> Option<(ByteSums, u64)> {
+    THREAD.with(|thread| {
+        let now = thread.own_bytes()?;
+        let highest = thread.peak.end(section.outer, now.balance());
+        let done = now.since(&section.bytes);
+        let kept = highest.wrapping_sub(section.bytes.balance());
+        // Whatever sections ended out of order have left in the cells.
+        let peak_bytes = u64::try_from(kept).unwrap_or(0).min(done.allocated_bytes);
+        Some((done, peak_bytes))
+    })
 }
 
 #[inline(always)]
@@ -213,6 +246,25 @@ impl ThreadState {
         // Counted before it is drawn: a scan that sees the draw has to sum it.
         self.count(tag, &change);
         self.tank.refill(&LEDGER.fuel, self.standing.get() == Standing::Owner);
+        self.note_peak();
+    }
+
+    /// With the block that used up the fuel in it: so what goes unseen until the next look is less
+    /// than the allowance just drawn.
+    fn note_peak(&self) {
+        if self.peak.is_watched()
+            && let Some(bytes) = self.own_bytes()
+        {
+            self.peak.note(bytes.balance());
+        }
+    }
+
+    /// The bytes of the thread's own shard, if it has one. Numbers not yet given out have counted
+    /// nothing in it: its owners, this one and those before, knew of a number before they counted
+    /// under it.
+    fn own_bytes(&self) -> Option<ByteSums> {
+        let shard = self.shard.get();
+        is_owned(shard).then(|| shard.sum_owned(TAGS.used() + 1, OVERFLOW))
     }
 
     #[cold]

@@ -1,8 +1,6 @@
 //! [`ThreadUsage`]: what a section of code allocated, freed and kept on its thread.
 
-use crate::shard::TagSums;
 use crate::tag_handle::TagHandle;
-use crate::tag_table::OVERFLOW;
 use crate::thread::{self, TAGS};
 
 /// What the calling thread has allocated and freed under one tag: of two readings on one thread,
@@ -18,10 +16,6 @@ pub struct ThreadUsage {
 }
 
 impl ThreadUsage {
-    fn from_sums(sums: TagSums) -> Self {
-        Self { allocated_bytes: sums.allocated_bytes, freed_bytes: sums.freed_bytes }
-    }
-
     /// What was done on this thread since `earlier`, which was read on it too.
     ///
     /// # Examples
@@ -66,7 +60,8 @@ impl ThreadUsage {
 /// See [`ThreadUsage::since`].
 #[must_use]
 pub fn thread_usage(tag: impl Into<TagHandle>) -> Option<ThreadUsage> {
-    thread::thread_sums(tag.into().number()).map(ThreadUsage::from_sums)
+    let sums = thread::thread_sums(tag.into().number())?;
+    Some(ThreadUsage { allocated_bytes: sums.allocated_bytes, freed_bytes: sums.freed_bytes })
 }
 
 /// As [`thread_usage`], over `tag` and all that are parts of it: some nanoseconds for each tag in
@@ -102,12 +97,19 @@ pub fn thread_usage_subtree(tag: impl Into<TagHandle>) -> Option<ThreadUsage> {
         is_part
     };
     let numbers = (1..=TAGS.used() as u8).filter(is_part).chain([tag.number()]);
-    thread::thread_total(numbers).map(ThreadUsage::from_sums)
+    let mut total = ThreadUsage { allocated_bytes: 0, freed_bytes: 0 };
+    for number in numbers {
+        let sums = thread::thread_sums(number)?;
+        total.allocated_bytes = total.allocated_bytes.wrapping_add(sums.allocated_bytes);
+        total.freed_bytes = total.freed_bytes.wrapping_add(sums.freed_bytes);
+    }
+    Some(total)
 }
 
-/// As [`thread_usage`], over all tags: a few loads for each.
+/// As [`thread_usage`], over all tags: about 130 instructions where 8 are in use, and 1,200 where
+/// 240 are.
 #[must_use]
 pub fn thread_usage_total() -> Option<ThreadUsage> {
-    let numbers = (0..=TAGS.used() as u8).chain([OVERFLOW]);
-    thread::thread_total(numbers).map(ThreadUsage::from_sums)
+    let sums = thread::thread_bytes()?;
+    Some(ThreadUsage { allocated_bytes: sums.allocated_bytes, freed_bytes: sums.freed_bytes })
 }

@@ -6,7 +6,9 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use bursar_alloc::{AccountingAllocator, System, Tag, tag_usage, thread_usage_total, usage};
+use bursar_alloc::{
+    AccountingAllocator, Section, System, Tag, tag_usage, thread_usage_total, usage,
+};
 
 #[cfg(unix)]
 #[path = "support/forked.rs"]
@@ -37,6 +39,7 @@ fn more_threads_at_once_than_there_are_slots_are_all_counted() {
         everyone_is_here.wait();
         assert_eq!(tag_usage(&TAG).live_bytes, (THREADS * BLOCK_LEN) as u64);
         let has_a_slot = thread_usage_total().is_some();
+        assert_eq!(Section::begin().end().is_some(), has_a_slot);
         if !has_a_slot && !has_forked.swap(true, Ordering::Relaxed) {
             #[cfg(unix)]
             forked::fork(all_slots_are_free_again);

@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use bursar_alloc::{Tag, TagHandle, Watch, tag_usage, thread_usage, usage};
+use bursar_alloc::{Section, Tag, TagHandle, Watch, tag_usage, thread_usage, usage};
 
 use crate::forked::fork;
 use crate::stories::stories;
@@ -14,6 +14,7 @@ pub(crate) fn run() {
     stories![
         a_child_has_the_sums_of_its_parent_and_the_slots_of_the_threads_it_lacks,
         a_child_goes_on_with_the_counters_of_the_thread_that_forked,
+        a_child_goes_on_with_a_section_of_the_thread_that_forked,
         a_child_is_not_watched_by_its_parents_watch_and_can_start_its_own,
         children_forked_under_load_allocate_free_spawn_and_fork_again,
     ];
@@ -78,6 +79,21 @@ fn a_child_goes_on_with_the_counters_of_the_thread_that_forked() {
         assert_eq!(after.allocated_bytes - before.allocated_bytes, 500, "under the tag entered");
         drop(own);
     });
+}
+
+fn a_child_goes_on_with_a_section_of_the_thread_that_forked() {
+    let section = Section::begin();
+    let block = black_box(vec![0u8; 1 << 20]);
+    let mut forked = Some(section);
+    fork(|| {
+        drop(block);
+        drop(black_box(vec![0u8; 3 << 20]));
+        let usage = forked.take().unwrap().end().unwrap();
+        assert_eq!((usage.allocated_bytes, usage.peak_bytes), (4 << 20, 3 << 20));
+    });
+    // What the closure owned was freed here when it was dropped, unrun.
+    let usage = forked.unwrap().end().unwrap();
+    assert_eq!((usage.allocated_bytes, usage.peak_bytes), (1 << 20, 1 << 20));
 }
 
 fn a_child_is_not_watched_by_its_parents_watch_and_can_start_its_own() {

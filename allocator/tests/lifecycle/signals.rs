@@ -1,7 +1,7 @@
 //! Signals that interrupt threads wherever they are, in the allocator too.
 //!
-//! The handler enters a tag that was entered before and leaves it again: that touches memory of
-//! the thread's own and takes no lock. It does not allocate, which POSIX permits no handler, and
+//! The handler enters a tag that was entered before and leaves it again, and measures a section in
+//! between: that touches memory of the thread's own and takes no lock. It does not allocate, which POSIX permits no handler, and
 //! leaves no tag entered.
 
 use std::hint::black_box;
@@ -11,20 +11,26 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use bursar_alloc::{Tag, tag_usage};
+use bursar_alloc::{Section, Tag, tag_usage};
 
 use crate::stories::stories;
 
 pub(crate) fn run() {
-    stories![a_handler_that_enters_and_leaves_a_tag_disturbs_no_account_that_it_interrupts];
+    stories![a_handler_that_enters_a_tag_and_measures_disturbs_no_account_that_it_interrupts];
 }
 
 static HANDLER: Tag = Tag::new("signals/handler");
 static HANDLED: AtomicU64 = AtomicU64::new(0);
+/// Sections in the handler that saw an allocation, where none is made.
+static MISMEASURED: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn handle(_: libc::c_int) {
     let _guard = HANDLER.enter();
+    let section = Section::begin();
     HANDLED.fetch_add(1, Ordering::Relaxed);
+    if section.end().is_some_and(|usage| usage.allocated_bytes > 0 || usage.peak_bytes > 0) {
+        MISMEASURED.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 const OFTEN: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 50 };
@@ -57,18 +63,24 @@ fn allocate_under(tag: &'static Tag, stop: &AtomicBool) -> u64 {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let len = [48, 900, 1024, 5000][round % 4];
+        let len = [48, 900, 1024, 500_000][round % 4];
+        let section = Section::begin();
         tag.scope(|| {
             let mut block = black_box(Vec::with_capacity(len));
             block.reserve_exact(len + 200);
             kept[round % 16] = block;
         });
+        let usage = section.end().expect("a slot");
+        assert_eq!(usage.allocated_bytes, len as u64 + 200);
+        if len == 500_000 && usage.freed_bytes == 0 {
+            assert!(usage.peak_bytes >= len as u64, "{usage:?}");
+        }
         allocated_bytes += len as u64 + 200;
     }
     allocated_bytes
 }
 
-fn a_handler_that_enters_and_leaves_a_tag_disturbs_no_account_that_it_interrupts() {
+fn a_handler_that_enters_a_tag_and_measures_disturbs_no_account_that_it_interrupts() {
     const SIGNALS: u64 = 10_000;
     static WORKERS: [Tag; 2] = [Tag::new("signals/one"), Tag::new("signals/two")];
     static STOP: AtomicBool = AtomicBool::new(false);
@@ -87,5 +99,6 @@ fn a_handler_that_enters_and_leaves_a_tag_disturbs_no_account_that_it_interrupts
         assert_eq!((used.live_bytes, used.live_blocks), (0, 0), "{tag:?}");
         assert_eq!(used.allocated_bytes_total, allocated_bytes, "{tag:?}");
     }
+    assert_eq!(MISMEASURED.load(Ordering::Relaxed), 0);
     assert_eq!(tag_usage(&HANDLER).allocated_bytes_total, 0, "nothing landed on its tag");
 }
