@@ -30,7 +30,8 @@
 //! keep what was; `signal` and `status` are what others read of a monitor; `cleanup` carries a
 //! plan out; `monitor` puts them together; `trace` and `replay` record a run and play it again;
 //! `bursar` is what a user holds, and `builder` makes it; `stats` is what is read; `managed` is
-//! what people put into services, and `adapter` what they have there already.
+//! what people put into services, and `adapter` what they have there already; `service` is
+//! what they see of their requests.
 
 #![forbid(unsafe_code)]
 
@@ -57,6 +58,7 @@ mod reading;
 mod registry;
 mod replay;
 mod report;
+mod service;
 mod signal;
 mod source;
 mod stats;
@@ -72,10 +74,10 @@ pub use bursar_alloc::Jemalloc;
 pub use bursar_alloc::Mimalloc;
 pub use bursar_alloc::{
     AccountingAllocator, Backend, BackendStats, Charge, Collect, CollectScope, Collected,
-    InvalidTagName, Retag, System, Tag, TagError, TagExt, TagGuard, TagHandle, TagUsage, Tagged,
-    ThreadUsage, Usage, backend_name, backend_stats, charged_bytes, collect, collect_scope,
-    is_installed, live_bytes, tag_usage, thread_usage, thread_usage_subtree, thread_usage_total,
-    usage,
+    InvalidTagName, Retag, Section, SectionUsage, System, Tag, TagError, TagExt, TagGuard,
+    TagHandle, TagUsage, Tagged, ThreadUsage, Usage, backend_name, backend_stats, charged_bytes,
+    collect, collect_scope, is_installed, live_bytes, tag_usage, thread_usage,
+    thread_usage_subtree, thread_usage_total, usage,
 };
 
 pub use crate::adapter::FnPurgeable;
@@ -111,6 +113,7 @@ pub use crate::report::{
     CleanupReport, CollectReport, Compliance, EmergencyReport, PurgeReport, PurgeStatus,
     StageReport,
 };
+pub use crate::service::{InRequest, RequestExt, RequestGuard, RequestScope, RequestUsage};
 pub use crate::signal::{PressureSignal, Subscription};
 pub use crate::source::{
     Cgroup, CgroupUsage, ContainerLimit, LimitAnswer, LimitCandidate, LimitReport, LimitSource,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bursar::{
     AccountingAllocator, Bounds, Bursar, Config, Entry, LimitSource, PurgeOutcome, PurgeRequest,
-    Purgeable, Stats, System,
+    Purgeable, RequestScope, RequestUsage, Stats, System,
 };
 
 #[global_allocator]
@@ -52,4 +52,14 @@ fn statistics_go_to_json_and_back() {
     assert!(lambda.is_some() && cgroup.is_some(), "the others are asked too: {limits:?}");
     let text = stats.to_string();
     assert!(text.contains("\nlimit from given: 128.0 MiB (limit_bytes)\n"), "{text}");
+}
+
+#[test]
+fn the_figures_of_a_request_go_to_json_and_back() {
+    let scope = RequestScope::new();
+    drop(scope.enter());
+    let usage = scope.usage();
+    let json = serde_json::to_string(&usage).unwrap();
+    assert!(json.contains("\"net_bytes\":0,\"peak_bytes\":0,\"sections\":1"), "{json}");
+    assert_eq!(serde_json::from_str::<RequestUsage>(&json).unwrap(), usage);
 }
