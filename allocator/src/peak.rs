@@ -95,16 +95,17 @@ mod tests {
     fn a_section_that_outlives_the_one_around_it_disturbs_none_that_began_since() {
         let peak = Peak::new();
         let first = peak.begin(0);
-        let second = peak.begin(0);
         peak.note(500);
-        assert_eq!(peak.end(first, 0), 500);
+        let [second, third] = [(); 2].map(|()| peak.begin(0));
+        assert_eq!(peak.end(first, 0), 0, "what it had noted went with those inside");
+        assert_eq!(peak.end(third, 2), 2);
         assert!(!peak.is_watched());
 
-        let third = peak.begin(0);
+        let later = peak.begin(0);
         assert_eq!(peak.end(second, 3), 3);
         assert!(peak.is_watched());
         peak.note(7);
-        assert_eq!(peak.end(third, 0), 7);
+        assert_eq!(peak.end(later, 0), 7);
         assert!(!peak.is_watched());
     }
 

@@ -30,10 +30,10 @@ use crate::thread::{self, BegunSection};
 /// # Nesting
 ///
 /// A section may begin while others are under way on the thread; what happens in it is in all of
-/// them. They are to end in reverse order, as variables do. One that ends after a section around
-/// it has the right bytes, and of the peak only what it had kept at its end. One that is leaked
-/// ends with the section around it, whose peak may then lack what was before the leaked one; with
-/// none around it, the thread goes on looking.
+/// them. They are to end in reverse order, as variables do. In any other order the bytes are right
+/// and the peaks may be too low: one that ends before a section inside it, or around one that was
+/// leaked, lacks what was before that one; one that ends after a section around it has what it
+/// keeps at its end. With a section leaked and none around it, the thread goes on looking.
 ///
 /// # Signal handlers and forks
 ///
