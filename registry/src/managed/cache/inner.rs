@@ -12,7 +12,7 @@ use crossbeam_utils::CachePadded;
 
 use super::books::Books;
 use super::flight::Flights;
-use super::shard::{Room, Shard};
+use super::shard::{PutRight, Room, Shard};
 use super::table::{NEVER, Nanos, Removed, Slot, Table};
 use crate::clock::Clock;
 
@@ -92,21 +92,26 @@ impl<K: Hash + Eq, V> Inner<K, V> {
         V: Clone,
     {
         let now = self.now();
-        // Declared first: dropped when the lock is no longer held.
-        let _expired;
-        let mut locked = self.part(hash).shard.lock(&self.books);
-        let state = &mut *locked;
-        match state.table.get(key) {
-            Some(slot) if !slot.is_expired(now) => {
-                let value = slot.value.clone();
-                state.counts.hits += 1;
-                return Some(value);
-            }
-            Some(_) => _expired = locked.remove(key, now),
-            None => {}
-        }
+        let shard = &self.part(hash).shard;
+        shard.find(key, now).unwrap_or_else(|PutRight| {
+            self.put_right(shard, key, now);
+            None
+        })
+    }
+
+    /// Has a look-up that found an expired entry, or a broken table, end as a miss.
+    #[cold]
+    fn put_right<Q>(&self, shard: &Shard<K, V>, key: &Q, now: Nanos)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let mut locked = shard.lock(&self.books);
+        let is_expired = locked.table.peek(key).is_some_and(|slot| slot.is_expired(now));
+        let expired = if is_expired { locked.remove(key, now) } else { None };
         locked.counts.misses += 1;
-        None
+        drop(locked);
+        drop(expired);
     }
 
     /// What `look` sees of the live value of `key`, which keeps its place; not counted.

@@ -24,6 +24,10 @@ pub(super) struct State<K, V> {
     noted: Held,
 }
 
+/// Something is in the way of a look-up that takes more than looking.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PutRight;
+
 /// Why entries leave, as far as the shard does not see it by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
@@ -57,11 +61,43 @@ impl<K: Hash + Eq, V> Shard<K, V> {
         Self { state: Mutex::new(state) }
     }
 
+    #[inline]
     pub(super) fn lock<'a>(&'a self, books: &'a Books) -> Locked<'a, K, V> {
         loop {
             let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(locked) = Locked::unless_broken(state, books) {
+            let locked = Locked { state, books };
+            if locked.table.is_whole() {
                 return locked;
+            }
+            locked.start_anew();
+        }
+    }
+
+    /// Looks a key up, which is then the latest used; counted. `Err` where something has to be put
+    /// right first: the entry has expired, or the table is broken. What a hit costs is all there
+    /// is to it: nothing comes, goes or has to be noted.
+    #[inline]
+    pub(super) fn find<Q>(&self, key: &Q, now: Nanos) -> Result<Option<V>, PutRight>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+        V: Clone,
+    {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *state;
+        if !state.table.is_whole() {
+            return Err(PutRight);
+        }
+        match state.table.get(key) {
+            Some(slot) if slot.is_expired(now) => Err(PutRight),
+            Some(slot) => {
+                let value = slot.value.clone();
+                state.counts.hits += 1;
+                Ok(Some(value))
+            }
+            None => {
+                state.counts.misses += 1;
+                Ok(None)
             }
         }
     }
@@ -74,9 +110,11 @@ impl<K: Hash + Eq, V> Shard<K, V> {
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => return None,
             };
-            if let Some(locked) = Locked::unless_broken(state, books) {
+            let locked = Locked { state, books };
+            if locked.table.is_whole() {
                 return Some(locked);
             }
+            locked.start_anew();
         }
     }
 }
@@ -84,16 +122,12 @@ impl<K: Hash + Eq, V> Shard<K, V> {
 impl<'a, K: Hash + Eq, V> Locked<'a, K, V> {
     /// A table that a panicking key has left half changed is dropped, and the next try finds an
     /// empty one.
-    fn unless_broken(state: MutexGuard<'a, State<K, V>>, books: &'a Books) -> Option<Self> {
-        let mut locked = Self { state, books };
-        if locked.table.is_whole() {
-            return Some(locked);
-        }
-        let broken = locked.take_table();
-        locked.counts.evicted += broken.len() as u64;
-        drop(locked);
+    #[cold]
+    fn start_anew(mut self) {
+        let broken = self.take_table();
+        self.counts.evicted += broken.len() as u64;
+        drop(self);
         drop(broken);
-        None
     }
 
     /// Has the books know what is held now.
