@@ -144,7 +144,7 @@ impl<K, V> CacheBuilder<K, V> {
 fn shards_for(max_entries: Option<usize>, max_bytes: Option<u64>) -> usize {
     const MOST: usize = 16;
     const ENTRIES_EACH: usize = 128;
-    const BYTES_EACH: u64 = 128 << 10;
+    const BYTES_EACH: u64 = 256 << 10;
     let by_entries = max_entries.map_or(MOST, |max| max / ENTRIES_EACH);
     let by_bytes = max_bytes.map_or(MOST as u64, |max| max / BYTES_EACH);
     let shards = by_entries.min(usize::try_from(by_bytes).unwrap_or(MOST)).clamp(1, MOST);
