@@ -6,6 +6,7 @@ mod contain;
 mod pool;
 mod rate_limit;
 mod singletons;
+mod spread;
 mod weak_cache;
 mod weigh;
 

@@ -16,6 +16,7 @@ use lru::DefaultHasher;
 
 use self::builder::{check_max_entries, shares};
 use self::shard::Shard;
+use super::spread::part_of;
 use super::weigh::kept;
 use crate::error::Error;
 use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
@@ -251,8 +252,7 @@ impl<K: Hash + Eq, V> WeakCache<K, V> {
 
 impl<K: Hash + Eq, V> Inner<K, V> {
     fn shard<Q: Hash + ?Sized>(&self, key: &Q) -> &Shard<K, V> {
-        let hash = self.hasher.hash_one(key);
-        &self.shards[(hash % self.shards.len() as u64) as usize]
+        &self.shards[part_of(self.hasher.hash_one(key), self.shards.len())]
     }
 
     fn set_max_entries(&self, max_entries: usize) {

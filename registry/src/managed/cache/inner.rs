@@ -15,6 +15,7 @@ use super::flight::Flights;
 use super::shard::{PutRight, Room, Shard};
 use super::table::{NEVER, Nanos, Removed, Slot, Table};
 use crate::clock::Clock;
+use crate::managed::spread::part_of;
 
 /// What tells the weight of a value that was made elsewhere.
 pub(super) type Weigher<K, V> = Box<dyn Fn(&K, &V) -> u64 + Send + Sync>;
@@ -68,7 +69,7 @@ impl<K: Hash + Eq, V> Inner<K, V> {
     }
 
     fn index(&self, hash: u64) -> usize {
-        index_of(hash, self.parts.len())
+        part_of(hash, self.parts.len())
     }
 
     pub(super) fn part(&self, hash: u64) -> &Part<K, V> {
@@ -211,14 +212,6 @@ impl<K: Hash + Eq, V> Inner<K, V> {
     }
 }
 
-/// Which of `parts`, a power of two up to 16, has the keys of this hash.
-fn index_of(hash: u64, parts: usize) -> usize {
-    // The hasher is made for speed: for some seeds its low bits follow the keys' own pattern, and
-    // for others its high ones. The product's four highest hang on every bit.
-    const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-    (hash.wrapping_mul(GOLDEN) >> 60) as usize & (parts - 1)
-}
-
 /// Drops each entry, though the destructor of one panics: that panic goes on when all are gone.
 pub(super) fn drop_each<T>(entries: impl IntoIterator<Item = T>) {
     let mut panicked = None;
@@ -239,29 +232,5 @@ fn nanos(duration: Duration) -> Nanos {
 impl<K, V> fmt::Debug for Inner<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_of_any_pattern_are_spread_evenly_whatever_the_hashers_seed() {
-        const KEYS: u64 = 2000;
-        for parts in [2, 16] {
-            for shift in [0, 3, 12, 32, 50] {
-                for _ in 0..50 {
-                    let hasher = lru::DefaultHasher::default();
-                    let mut keys_of = vec![0; parts];
-                    for key in 0..KEYS {
-                        keys_of[index_of(hasher.hash_one(key << shift), parts)] += 1;
-                    }
-                    // By chance alone, 1.5 times the mean is not seen in years.
-                    let most = *keys_of.iter().max().unwrap_or(&0);
-                    assert!(most * parts as u64 <= KEYS * 17 / 10, "{keys_of:?}, << {shift}");
-                }
-            }
-        }
     }
 }
