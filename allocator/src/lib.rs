@@ -23,8 +23,8 @@
 //! `account` (what else is kept of a tag), `tag_table` (the tags' numbers), `block` (where a
 //! block's tag lives), `backend`, `fork` (what a forked child finds), `exit` (the end of a thread
 //! whose thread-locals are gone), `thread` (a thread's side of the books, and the books), `tag`
-//! and `tag_handle`, `usage`, `thread_usage` and `section` (what is read), `scope`, `future`, `charge`,
-//! `tag_budget`, `installed`, `global` (the allocator), `watch`.
+//! and `tag_handle`, `usage`, `thread_usage` and `section` (what is read), `scope`, `future`,
+//! `charge`, `tag_budget`, `installed`, `global` (the allocator), `watch`.
 
 mod account;
 mod backend;

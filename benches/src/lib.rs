@@ -12,7 +12,7 @@
 //! - `cargo run --release -p bursar-benches --bin reaction` prints how soon the first callback of
 //!   a cleanup runs, how long a trim of 100 MB takes, and what the monitor costs while idle.
 //! - `cargo run --release -p bursar-benches --bin caches` prints what a look-up, an insertion and a
-//!   trim of the cache cost, and its hit rates. `--features peers` adds the hit rates of other caches.
+//!   trim of the cache cost, and its hit rates. `--features peers` adds those of other caches.
 //! - `cargo bench -p bursar-benches` times the same workloads with criterion, one program after
 //!   the other: for the history of one program. On a shared machine two programs are to be
 //!   compared by `compare`, or the neighbours are what is measured.

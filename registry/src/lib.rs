@@ -29,9 +29,9 @@
 //! `limit_budget` makes a budget of a limit; `registry` knows whom to ask; `thinned` and `history`
 //! keep what was; `signal` and `status` are what others read of a monitor; `cleanup` carries a
 //! plan out; `monitor` puts them together; `trace` and `replay` record a run and play it again;
-//! `bursar` is what a user holds, and `builder` makes it; `stats` is what is read; `managed` is
-//! what people put into services, and `adapter` what they have there already; `service` is
-//! what they see of their requests.
+//! `bursar` is what a user holds, and `builder` makes it; `stats` is what is read; `try_lock` is
+//! how a purge takes a lock; `managed` is what people put into services, and `adapter` what they
+//! have there already; `service` is what they see of their requests.
 
 #![forbid(unsafe_code)]
 
@@ -67,6 +67,7 @@ mod status;
 mod testing;
 mod thinned;
 mod trace;
+mod try_lock;
 
 #[cfg(all(feature = "jemalloc", not(all(windows, target_env = "msvc"))))]
 pub use bursar_alloc::Jemalloc;

@@ -115,6 +115,12 @@ impl PurgeRequest {
     pub fn new(target_bytes: u64, level: PressureLevel) -> Self {
         Self { target_bytes, level, deadline: None }
     }
+
+    /// Whether the answer is overdue. Reads the platform's clock if there is a deadline.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|at| Instant::now() >= at)
+    }
 }
 
 /// What a [`Purgeable`] says it did.
@@ -126,6 +132,29 @@ pub enum PurgeOutcome {
     Empty,
     /// There may be something, but not at this moment.
     Busy,
+}
+
+impl PurgeOutcome {
+    /// What to say of `freed_bytes`, where some things could not be had at this moment (`is_busy`)
+    /// or all could.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bursar::PurgeOutcome;
+    ///
+    /// assert_eq!(PurgeOutcome::of(4096, true), PurgeOutcome::Freed(4096));
+    /// assert_eq!(PurgeOutcome::of(0, true), PurgeOutcome::Busy);
+    /// assert_eq!(PurgeOutcome::of(0, false), PurgeOutcome::Empty);
+    /// ```
+    #[must_use]
+    pub fn of(freed_bytes: u64, is_busy: bool) -> Self {
+        match (freed_bytes, is_busy) {
+            (0, true) => Self::Busy,
+            (0, false) => Self::Empty,
+            (bytes, _) => Self::Freed(bytes),
+        }
+    }
 }
 
 /// What it costs to have again what a purge throws away.

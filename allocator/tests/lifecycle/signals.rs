@@ -1,8 +1,8 @@
 //! Signals that interrupt threads wherever they are, in the allocator too.
 //!
 //! The handler enters a tag that was entered before and leaves it again, and measures a section in
-//! between: that touches memory of the thread's own and takes no lock. It does not allocate, which POSIX permits no handler, and
-//! leaves no tag entered.
+//! between: that touches memory of the thread's own and takes no lock. It does not allocate, which
+//! POSIX permits no handler, and leaves no tag entered.
 
 use std::hint::black_box;
 use std::mem::MaybeUninit;

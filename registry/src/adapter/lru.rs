@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bursar_alloc::{TagHandle, tag_usage};
 use lru::{DefaultHasher, LruCache};
@@ -11,6 +11,7 @@ use lru::{DefaultHasher, LruCache};
 use super::share::{self, Due, Evict, Evicted};
 use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable};
 use crate::registry::Entry;
+use crate::try_lock::try_lock;
 
 /// Makes an `LruCache` behind a mutex purgeable: the least recently used go first.
 ///
@@ -92,15 +93,6 @@ where
         drop(locked);
         drop(removed);
         true
-    }
-}
-
-fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    match mutex.try_lock() {
-        Ok(locked) => Some(locked),
-        // A key's `Hash` or `Eq` may have panicked under it; the map survives that.
-        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
     }
 }
 

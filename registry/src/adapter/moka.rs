@@ -208,77 +208,42 @@ impl<C: MokaCache> Evict for &Moka<C> {
     }
 }
 
-impl<K, V, S> MokaCache for moka::sync::Cache<K, V, S>
-where
-    K: Hash + Eq + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-    S: BuildHasher + Clone + Send + Sync + 'static,
-{
-    type Key = K;
-
-    fn entry_count(&self) -> u64 {
-        self.entry_count()
-    }
-
-    fn weighted_size(&self) -> u64 {
-        self.weighted_size()
-    }
-
-    fn keys(&self) -> impl Iterator<Item = Arc<K>> {
-        self.iter().map(|(key, _)| key)
-    }
-
-    fn invalidate(&self, key: &K) -> Option<()> {
-        self.invalidate(key);
-        Some(())
-    }
-
-    fn invalidate_all(&self) {
-        self.invalidate_all();
-    }
-
-    fn run_pending_tasks(&self) -> Option<()> {
-        self.run_pending_tasks();
-        Some(())
-    }
-}
-
-impl<K, V, S> MokaCache for moka::future::Cache<K, V, S>
-where
-    K: Hash + Eq + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-    S: BuildHasher + Clone + Send + Sync + 'static,
-{
-    type Key = K;
-
-    fn entry_count(&self) -> u64 {
-        self.entry_count()
-    }
-
-    fn weighted_size(&self) -> u64 {
-        self.weighted_size()
-    }
-
-    fn keys(&self) -> impl Iterator<Item = Arc<K>> {
-        self.iter().map(|(key, _)| key)
-    }
-
-    fn invalidate(&self, key: &K) -> Option<()> {
-        poll_briefly(self.invalidate(key))
-    }
-
-    fn invalidate_all(&self) {
-        self.invalidate_all();
-    }
-
-    fn run_pending_tasks(&self) -> Option<()> {
-        poll_briefly(self.run_pending_tasks())
-    }
-}
-
-/// The same for both: the cache is all that differs.
+/// The same for both, but for the cache and how what it does comes to its end.
 macro_rules! adapter {
-    ($adapter:ident, $cache:ty) => {
+    ($adapter:ident, $cache:ty, $finish:expr) => {
+        impl<K, V, S> MokaCache for $cache
+        where
+            K: Hash + Eq + Send + Sync + 'static,
+            V: Clone + Send + Sync + 'static,
+            S: BuildHasher + Clone + Send + Sync + 'static,
+        {
+            type Key = K;
+
+            fn entry_count(&self) -> u64 {
+                self.entry_count()
+            }
+
+            fn weighted_size(&self) -> u64 {
+                self.weighted_size()
+            }
+
+            fn keys(&self) -> impl Iterator<Item = Arc<K>> {
+                self.iter().map(|(key, _)| key)
+            }
+
+            fn invalidate(&self, key: &K) -> Option<()> {
+                $finish(self.invalidate(key))
+            }
+
+            fn invalidate_all(&self) {
+                self.invalidate_all();
+            }
+
+            fn run_pending_tasks(&self) -> Option<()> {
+                $finish(self.run_pending_tasks())
+            }
+        }
+
         impl<K, V, S> $adapter<K, V, S>
         where
             K: Hash + Eq + Send + Sync + 'static,
@@ -336,5 +301,5 @@ macro_rules! adapter {
     };
 }
 
-adapter!(MokaAdapter, moka::sync::Cache<K, V, S>);
-adapter!(MokaFutureAdapter, moka::future::Cache<K, V, S>);
+adapter!(MokaAdapter, moka::sync::Cache<K, V, S>, |()| Some(()));
+adapter!(MokaFutureAdapter, moka::future::Cache<K, V, S>, poll_briefly);

@@ -21,9 +21,9 @@ use crate::registry::Entry;
 ///
 /// A purge lowers the capacity below what the cache holds, and the cache evicts by its own policy
 /// until it fits. It stays that low, so that the cache does not grow straight back, but never
-/// below a sixteenth of what the cache held before the first purge. When pressure has passed the whole capacity comes back at
-/// once: it is said only once, and the cache fills up no faster than it is used. A capacity that
-/// is set by someone else meanwhile stays.
+/// below a sixteenth of what the cache held before the first purge. When pressure has passed the
+/// whole capacity comes back at once: it is said only once, and the cache fills up no faster than
+/// it is used. A capacity that is set by someone else meanwhile stays.
 ///
 /// What it evicts, the cache drops with the lock of a shard held, but for the first two entries:
 /// destructors must not use the cache. It waits for these locks, which are held for the length of

@@ -1,7 +1,5 @@
 //! [`purge`]: taking a share of a cache that is not ours, and claiming what came back.
 
-use std::time::Instant;
-
 use bursar_alloc::{TagHandle, ThreadUsage, tag_usage, thread_usage};
 
 use crate::purge::{PurgeOutcome, PurgeRequest};
@@ -31,23 +29,23 @@ pub(super) struct Evicted {
 #[derive(Debug)]
 pub(super) struct Due<'a> {
     tag: &'a TagHandle,
-    deadline: Option<Instant>,
+    request: &'a PurgeRequest,
     live_before: u64,
     thread_before: Option<ThreadUsage>,
 }
 
 impl<'a> Due<'a> {
-    fn begin(tag: &'a TagHandle, deadline: Option<Instant>) -> Self {
+    fn begin(tag: &'a TagHandle, request: &'a PurgeRequest) -> Self {
         Self {
             tag,
-            deadline,
+            request,
             live_before: tag_usage(tag).live_bytes,
             thread_before: thread_usage(tag),
         }
     }
 
     pub(super) fn is_late(&self) -> bool {
-        self.deadline.is_some_and(|at| Instant::now() >= at)
+        self.request.is_late()
     }
 
     /// What this thread has freed of the tag so far, more than it allocated.
@@ -83,7 +81,7 @@ pub(super) fn purge(
     cache: &mut impl Evict,
 ) -> PurgeOutcome {
     let _tag = tag.enter();
-    let due = Due::begin(tag, request.deadline);
+    let due = Due::begin(tag, request);
     let held = cache.units();
     let bytes_per_unit = bytes_per_unit(held, due.live_before, is_in_bytes);
     let mut evicted = Evicted::default();

@@ -6,8 +6,7 @@ mod stats;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bursar_alloc::TagHandle;
 
@@ -17,6 +16,7 @@ use super::contain::drop_each;
 use super::weigh::weigh;
 use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
 use crate::registry::Entry;
+use crate::try_lock::try_lock;
 
 pub use self::builder::BoundedLogBuilder;
 pub use self::stats::BoundedLogStats;
@@ -192,11 +192,7 @@ impl<T> Inner<T> {
     }
 
     fn try_lock(&self) -> Option<MutexGuard<'_, Content<T>>> {
-        match self.content.try_lock() {
-            Ok(content) => Some(content),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+        try_lock(&self.content)
     }
 
     fn push(&self, slot: Slot<T>) {
@@ -260,7 +256,6 @@ impl<T> Inner<T> {
         let Some(held) = self.try_lock().map(|content| content.ring.len()) else {
             return PurgeOutcome::Busy;
         };
-        let is_late = || request.deadline.is_some_and(|at| Instant::now() >= at);
         let mut is_busy = false;
         // Of the entries, and of the places that they leave: the latter only once they are given
         // back.
@@ -268,7 +263,7 @@ impl<T> Inner<T> {
         for _ in 0..=held / BATCH {
             let missing_bytes =
                 request.target_bytes.saturating_sub(freed_bytes.saturating_add(places_bytes));
-            is_busy |= missing_bytes > 0 && is_late();
+            is_busy |= missing_bytes > 0 && request.is_late();
             if missing_bytes == 0 || is_busy {
                 break;
             }
@@ -284,11 +279,7 @@ impl<T> Inner<T> {
         if !is_cut_short && let Some(mut content) = self.try_lock() {
             freed_bytes = freed_bytes.saturating_add(content.ring.shrink_to_fit());
         }
-        match (freed_bytes, is_busy) {
-            (0, true) => PurgeOutcome::Busy,
-            (0, false) => PurgeOutcome::Empty,
-            (bytes, _) => PurgeOutcome::Freed(bytes),
-        }
+        PurgeOutcome::of(freed_bytes, is_busy)
     }
 }
 

@@ -1,7 +1,7 @@
 //! User code that may panic where no panic may pass: in a destructor, or between two of them.
 
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// Runs `f`; `None` if it panicked. Its message went to the panic hook.
 pub(super) fn contain<T>(f: impl FnOnce() -> T) -> Option<T> {
@@ -20,6 +20,19 @@ pub(super) fn contain<T>(f: impl FnOnce() -> T) -> Option<T> {
 /// end of the process. Answers how many did.
 pub(super) fn drop_each<T>(items: impl IntoIterator<Item = T>) -> u64 {
     items.into_iter().map(|item| u64::from(contain(|| drop(item)).is_none())).sum()
+}
+
+/// As [`drop_each`], for where a panic may pass: the first goes on when all items are gone.
+pub(super) fn drop_each_then_panic<T>(items: impl IntoIterator<Item = T>) {
+    let mut panicked = None;
+    for item in items {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(item))) {
+            panicked.get_or_insert(payload);
+        }
+    }
+    if let Some(payload) = panicked {
+        resume_unwind(payload);
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use bursar_alloc::TagHandle;
 
@@ -18,7 +17,7 @@ use self::builder::{Factory, MOST_ENTRIES, Reset, Weigher, check_max_entries};
 use self::idle::{Idle, table_bytes};
 use self::stats::{Counter, Counters};
 use super::contain::contain;
-use super::weigh::{kept, weigh};
+use super::weigh::{freed, weigh};
 use crate::error::Error;
 use crate::ladder::Stage;
 use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
@@ -149,7 +148,7 @@ impl<T> Pool<T> {
 
     /// Drops the idle objects.
     pub fn clear(&self) {
-        self.inner.drain(u64::MAX, None);
+        self.inner.drain(u64::MAX, || false);
     }
 
     /// What it holds and has done.
@@ -231,11 +230,11 @@ impl<T> Inner<T> {
     fn discard(&self, object: Object<T>, cause: &Counter) -> u64 {
         cause.add(1);
         let Object { value, weight_bytes } = object;
-        let (dropped, kept_bytes) = kept(&self.tag, || contain(|| drop(value)));
+        let (dropped, freed_bytes) = freed(&self.tag, || contain(|| drop(value)));
         if dropped.is_none() {
             self.counters.panics.add(1);
         }
-        u64::try_from(kept_bytes.saturating_neg()).unwrap_or(0).max(weight_bytes)
+        freed_bytes.unwrap_or(0).max(weight_bytes)
     }
 
     fn set_max_entries(&self, max_entries: usize) {
@@ -251,7 +250,7 @@ impl<T> Inner<T> {
 
     /// Drops idle objects until `target_bytes` came back, those idle for longest first; where
     /// that is not enough, the queue's own memory too. What comes back meanwhile stays.
-    fn drain(&self, target_bytes: u64, deadline: Option<Instant>) -> PurgeOutcome {
+    fn drain(&self, target_bytes: u64, is_late: impl Fn() -> bool) -> PurgeOutcome {
         let _tag = self.tag.enter();
         let purged = &self.counters.purged;
         let mut freed_bytes = 0u64;
@@ -259,8 +258,8 @@ impl<T> Inner<T> {
             if freed_bytes >= target_bytes {
                 return PurgeOutcome::Freed(freed_bytes);
             }
-            if deadline.is_some_and(|at| Instant::now() >= at) {
-                return outcome(freed_bytes, PurgeOutcome::Busy);
+            if is_late() {
+                return PurgeOutcome::of(freed_bytes, true);
             }
             let Some(object) = self.take_idle() else { break };
             freed_bytes = freed_bytes.saturating_add(self.discard(object, purged));
@@ -274,18 +273,14 @@ impl<T> Inner<T> {
                 freed_bytes = freed_bytes.saturating_add(self.discard(object, purged));
             }
         }
-        outcome(freed_bytes, PurgeOutcome::Empty)
+        PurgeOutcome::of(freed_bytes, false)
     }
-}
-
-fn outcome(freed_bytes: u64, if_none: PurgeOutcome) -> PurgeOutcome {
-    if freed_bytes == 0 { if_none } else { PurgeOutcome::Freed(freed_bytes) }
 }
 
 impl<T> Drop for Inner<T> {
     /// One by one: a destructor that panics is not to meet another.
     fn drop(&mut self) {
-        self.drain(u64::MAX, None);
+        self.drain(u64::MAX, || false);
     }
 }
 
@@ -295,7 +290,7 @@ impl<T: Send> Purgeable for Inner<T> {
     }
 
     fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
-        self.drain(request.target_bytes, request.deadline)
+        self.drain(request.target_bytes, || request.is_late())
     }
 
     /// Bounds of nothing, or of more than there may be, are taken as the next that may be.
@@ -304,7 +299,7 @@ impl<T: Send> Purgeable for Inner<T> {
             self.max_bytes.store(max_bytes.max(1), Ordering::Relaxed);
             let surplus = self.weight_bytes.load(Ordering::Relaxed).saturating_sub(max_bytes);
             if surplus > 0 {
-                self.drain(surplus, None);
+                self.drain(surplus, || false);
             }
         }
         if let Some(max_entries) = bounds.max_entries {

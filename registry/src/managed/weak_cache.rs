@@ -9,7 +9,6 @@ use std::convert::Infallible;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
 use bursar_alloc::TagHandle;
 use lru::DefaultHasher;
@@ -17,7 +16,7 @@ use lru::DefaultHasher;
 use self::builder::{check_max_entries, shares};
 use self::shard::Shard;
 use super::spread::part_of;
-use super::weigh::kept;
+use super::weigh::freed;
 use crate::error::Error;
 use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
 use crate::registry::Entry;
@@ -271,12 +270,9 @@ impl<K: Hash + Eq, V> Inner<K, V> {
     /// Sweeps a shard. Answers what that gave back to the tag, or else what it should have;
     /// `None` if someone holds its lock.
     fn try_sweep(&self, shard: &Shard<K, V>) -> Option<u64> {
-        let (swept, kept_bytes) = kept(&self.tag, || shard.try_sweep());
+        let (swept, freed_bytes) = freed(&self.tag, || shard.try_sweep());
         let swept = swept? as u64;
-        match u64::try_from(kept_bytes.saturating_neg()) {
-            Ok(freed_bytes) if freed_bytes > 0 => Some(freed_bytes),
-            _ => Some(swept.saturating_mul(Self::NODE_BYTES)),
-        }
+        Some(freed_bytes.unwrap_or(swept.saturating_mul(Self::NODE_BYTES)))
     }
 }
 
@@ -288,14 +284,13 @@ impl<K: Hash + Eq + Send, V: Send + Sync> Purgeable for Inner<K, V> {
 
     fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
         let _tag = self.tag.enter();
-        let is_late = || request.deadline.is_some_and(|at| Instant::now() >= at);
         let mut freed_bytes = 0u64;
         let mut is_busy = false;
         for shard in &self.shards {
             if freed_bytes >= request.target_bytes {
                 break;
             }
-            if is_late() {
+            if request.is_late() {
                 is_busy = true;
                 break;
             }
@@ -304,11 +299,7 @@ impl<K: Hash + Eq + Send, V: Send + Sync> Purgeable for Inner<K, V> {
                 None => is_busy = true,
             }
         }
-        match (freed_bytes, is_busy) {
-            (0, true) => PurgeOutcome::Busy,
-            (0, false) => PurgeOutcome::Empty,
-            (bytes, _) => PurgeOutcome::Freed(bytes),
-        }
+        PurgeOutcome::of(freed_bytes, is_busy)
     }
 
     /// It has no bound in bytes: those are for the values' holders to answer. A bound of no

@@ -8,15 +8,25 @@ use std::task::{Context, Poll, ready};
 use bursar_alloc::{TagHandle, thread_usage};
 use pin_project_lite::pin_project;
 
-/// What the code run between two readings on this thread kept under `tag`: negative where it
-/// freed more, 0 where that cannot be known (without the accounting allocator, or on a thread
-/// with no counters of its own).
-pub(super) fn kept<T>(tag: &TagHandle, f: impl FnOnce() -> T) -> (T, i64) {
+/// What `f` kept under `tag` on this thread, negative where it freed more; `None` where that cannot
+/// be known (without the accounting allocator, or on a thread with no counters of its own).
+fn measured<T>(tag: &TagHandle, f: impl FnOnce() -> T) -> (T, Option<i64>) {
     let before = thread_usage(tag);
     let value = f();
     let after = thread_usage(tag);
-    let kept = after.zip(before).map_or(0, |(after, before)| after.since(&before).kept_bytes());
-    (value, kept)
+    (value, after.zip(before).map(|(after, before)| after.since(&before).kept_bytes()))
+}
+
+/// What `f` kept under `tag` on this thread: negative where it freed more, 0 where nobody knows.
+pub(super) fn kept<T>(tag: &TagHandle, f: impl FnOnce() -> T) -> (T, i64) {
+    let (value, kept) = measured(tag, f);
+    (value, kept.unwrap_or(0))
+}
+
+/// What `f` gave back to `tag` on this thread, if that can be known.
+pub(super) fn freed<T>(tag: &TagHandle, f: impl FnOnce() -> T) -> (T, Option<u64>) {
+    let (value, kept) = measured(tag, f);
+    (value, kept.map(|kept| u64::try_from(kept.saturating_neg()).unwrap_or(0)))
 }
 
 /// Runs `build` with `tag` entered, and weighs what it built.
@@ -37,7 +47,8 @@ fn kept_by_build<T>(tag: &TagHandle, build: impl FnOnce() -> T) -> (T, i64) {
 /// already: a build within which that happens does not weigh them again.
 pub(super) fn attribute(tag: &TagHandle, bytes: i64) {
     with_builds(|builds| {
-        for build in builds.iter_mut().flatten().filter(|build| build.tag == *tag) {
+        let under_way = builds.iter_mut().map_while(Option::as_mut);
+        for build in under_way.filter(|build| build.tag == *tag) {
             build.attributed_bytes = build.attributed_bytes.wrapping_add(bytes);
         }
     });
@@ -45,7 +56,7 @@ pub(super) fn attribute(tag: &TagHandle, bytes: i64) {
 
 /// Whether this thread is inside of a build that is being weighed.
 pub(super) fn is_building() -> bool {
-    with_builds(|builds| builds.iter().any(Option::is_some)).unwrap_or(false)
+    with_builds(|builds| builds[0].is_some()).unwrap_or(false)
 }
 
 /// Builds within builds that are told apart; what is deeper has its bytes weighed in those
@@ -53,7 +64,8 @@ pub(super) fn is_building() -> bool {
 const MAX_DEPTH: usize = 16;
 
 thread_local! {
-    // Not a `Vec`: its memory would be part of what is weighed.
+    // The outermost first, and none behind a gap: those within another end before it. Not a `Vec`,
+    // whose memory would be part of what is weighed.
     static BUILDS: RefCell<[Option<Build>; MAX_DEPTH]> =
         const { RefCell::new([const { None }; MAX_DEPTH]) };
 }

@@ -3,7 +3,6 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use super::flight::Flights;
 use super::shard::{PutRight, Room, Shard};
 use super::table::{NEVER, Nanos, Removed, Slot, Table};
 use crate::clock::Clock;
+use crate::managed::contain::drop_each_then_panic;
 use crate::managed::spread::part_of;
 
 /// What tells the weight of a value that was made elsewhere.
@@ -164,10 +164,9 @@ impl<K: Hash + Eq, V> Inner<K, V> {
         if self.books.is_over() {
             self.make_room(Some(self.index(hash)));
         }
-        let now = self.now();
-        drop_each(stored.out);
+        drop_each_then_panic(stored.out);
         let (_key, slot) = stored.replaced?;
-        (!slot.is_expired(now)).then_some(slot.value)
+        (!slot.is_expired(self.now())).then_some(slot.value)
     }
 
     /// Has all shards in turn give up their oldest until the cache is within its bounds. The one
@@ -201,7 +200,7 @@ impl<K: Hash + Eq, V> Inner<K, V> {
             locked.make_room(Room { down_to, batch, floor_bytes: 0 }, now, &mut out);
         }
         let evicted = out.len();
-        drop_each(out);
+        drop_each_then_panic(out);
         evicted
     }
 
@@ -209,19 +208,6 @@ impl<K: Hash + Eq, V> Inner<K, V> {
     pub(super) fn next_turn(&self) -> usize {
         // Relaxed: any shard will do.
         self.turn.fetch_add(1, Ordering::Relaxed) & (self.parts.len() - 1)
-    }
-}
-
-/// Drops each entry, though the destructor of one panics: that panic goes on when all are gone.
-pub(super) fn drop_each<T>(entries: impl IntoIterator<Item = T>) {
-    let mut panicked = None;
-    for entry in entries {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(entry))) {
-            panicked.get_or_insert(payload);
-        }
-    }
-    if let Some(payload) = panicked {
-        resume_unwind(payload);
     }
 }
 

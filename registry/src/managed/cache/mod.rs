@@ -28,8 +28,9 @@ pub use self::builder::CacheBuilder;
 pub use self::stats::CacheStats;
 
 use self::builder::{check_max_bytes, check_max_entries};
-use self::inner::{Incoming, Inner, drop_each};
+use self::inner::{Incoming, Inner};
 use self::table::Removed;
+use super::contain::drop_each_then_panic;
 use crate::error::Error;
 
 /// A cache whose bytes are counted under a tag, and that gives up its oldest entries when the
@@ -160,7 +161,7 @@ impl<K: Hash + Eq, V> Cache<K, V> {
                 locked.counts.removed += locked.table.len() as u64;
                 locked.take_table()
             };
-            drop_each(table.into_entries());
+            drop_each_then_panic(table.into_entries());
         }
     }
 
@@ -176,7 +177,7 @@ impl<K: Hash + Eq, V> Cache<K, V> {
                 shard.lock(&self.inner.books).remove_expired(now, &mut out);
             }
             expired += out.len();
-            drop_each(out);
+            drop_each_then_panic(out);
         }
         expired
     }

@@ -2,11 +2,11 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::Cache;
-use super::inner::{Inner, drop_each};
+use super::inner::Inner;
 use super::table::Removed;
+use crate::managed::contain::drop_each_then_panic;
 use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable};
 use crate::registry::Entry;
 
@@ -14,30 +14,21 @@ use crate::registry::Entry;
 const BATCH: usize = 1024;
 
 /// A purge that is under way.
-#[derive(Default)]
-struct Progress {
+struct Progress<'a> {
+    request: &'a PurgeRequest,
     freed_bytes: u64,
     is_busy: bool,
-    deadline: Option<Instant>,
 }
 
-impl Progress {
+impl Progress<'_> {
     fn is_late(&self) -> bool {
-        self.deadline.is_some_and(|at| Instant::now() >= at)
-    }
-
-    fn outcome(&self) -> PurgeOutcome {
-        match (self.freed_bytes, self.is_busy || self.is_late()) {
-            (0, true) => PurgeOutcome::Busy,
-            (0, false) => PurgeOutcome::Empty,
-            (bytes, _) => PurgeOutcome::Freed(bytes),
-        }
+        self.request.is_late()
     }
 }
 
 impl<K: Hash + Eq, V> Inner<K, V> {
     /// Takes what has expired, if anything can have.
-    fn purge_expired(&self, progress: &mut Progress) {
+    fn purge_expired(&self, progress: &mut Progress<'_>) {
         let now = self.now();
         for shard in self.shards() {
             if progress.is_late() {
@@ -50,13 +41,13 @@ impl<K: Hash + Eq, V> Inner<K, V> {
                 }
                 None => progress.is_busy = true,
             }
-            drop_each(out);
+            drop_each_then_panic(out);
         }
     }
 
     /// Takes the oldest of each shard in turn, a batch at a time, so that the shards stay
     /// equally old. Past the deadline it takes no more.
-    fn purge_oldest(&self, target_bytes: u64, progress: &mut Progress) {
+    fn purge_oldest(&self, target_bytes: u64, progress: &mut Progress<'_>) {
         let now = self.now();
         while progress.freed_bytes < target_bytes && !progress.is_late() {
             let freed_before = progress.freed_bytes;
@@ -73,7 +64,7 @@ impl<K: Hash + Eq, V> Inner<K, V> {
                     }
                     None => progress.is_busy = true,
                 }
-                drop_each(out);
+                drop_each_then_panic(out);
             }
             if progress.freed_bytes == freed_before {
                 break;
@@ -82,7 +73,7 @@ impl<K: Hash + Eq, V> Inner<K, V> {
     }
 
     /// Takes everything, tables included.
-    fn purge_all(&self, progress: &mut Progress) {
+    fn purge_all(&self, progress: &mut Progress<'_>) {
         for shard in self.shards() {
             if progress.is_late() {
                 return;
@@ -95,7 +86,7 @@ impl<K: Hash + Eq, V> Inner<K, V> {
             locked.counts.purged += locked.table.len() as u64;
             let table = locked.take_table();
             drop(locked);
-            drop_each(table.into_entries());
+            drop_each_then_panic(table.into_entries());
         }
     }
 }
@@ -107,14 +98,14 @@ impl<K: Hash + Eq + Send, V: Send> Purgeable for Inner<K, V> {
 
     fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
         let _tag = self.books.tag.enter();
-        let mut progress = Progress { deadline: request.deadline, ..Progress::default() };
+        let mut progress = Progress { request, freed_bytes: 0, is_busy: false };
         if request.target_bytes == u64::MAX {
             self.purge_all(&mut progress);
         } else {
             self.purge_expired(&mut progress);
             self.purge_oldest(request.target_bytes, &mut progress);
         }
-        progress.outcome()
+        PurgeOutcome::of(progress.freed_bytes, progress.is_busy || progress.is_late())
     }
 
     fn set_bounds(&self, bounds: &Bounds) -> bool {

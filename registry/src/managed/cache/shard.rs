@@ -3,12 +3,13 @@
 use std::borrow::Borrow;
 use std::hash::Hash;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::books::{Books, Held};
 use super::stats::Counts;
 use super::table::{Nanos, Removed, Slot, Table};
 use crate::managed::weigh::attribute;
+use crate::try_lock::try_lock;
 
 /// Entries, and counts of what happened to them.
 #[derive(Debug)]
@@ -105,11 +106,7 @@ impl<K: Hash + Eq, V> Shard<K, V> {
     /// `None` if someone holds the lock.
     pub(super) fn try_lock<'a>(&'a self, books: &'a Books) -> Option<Locked<'a, K, V>> {
         loop {
-            let state = match self.state.try_lock() {
-                Ok(state) => state,
-                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => return None,
-            };
+            let state = try_lock(&self.state)?;
             let locked = Locked { state, books };
             if locked.table.is_whole() {
                 return Some(locked);

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::managed::rate_limit::{RateLimit, Window};
 use crate::purge::is_valid_name;
 
-/// Own tags that a `Singletons` takes at most unless told otherwise: about a quarter of a process's.
+/// Own tags that a `Singletons` takes at most unless told otherwise: a quarter of a process's.
 const MAX_TAGS: usize = 64;
 
 /// Settings of a [`Singletons`] to be.

@@ -1,14 +1,12 @@
 //! How a [`Singletons`] gives up what is idle and can be rebuilt.
 
 use std::sync::Arc;
-use std::time::Instant;
-
-use bursar_alloc::thread_usage;
 
 use super::Singletons;
 use super::inner::Inner;
 use super::slot::{Slot, Value};
 use crate::ladder::Stage;
+use crate::managed::weigh::freed;
 use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable};
 use crate::registry::Entry;
 
@@ -16,12 +14,8 @@ impl Inner {
     /// Drops a value that nobody else has. Answers what that freed: as this thread's books have
     /// it, or what the value weighed where they cannot tell.
     fn drop_value(slot: &Slot, value: Value, weight_bytes: u64) -> u64 {
-        let before = thread_usage(slot.tag());
-        drop(value);
-        let after = thread_usage(slot.tag());
-        after.zip(before).map_or(weight_bytes, |(after, before)| {
-            u64::try_from(after.since(&before).kept_bytes().saturating_neg()).unwrap_or(0)
-        })
+        let ((), freed_bytes) = freed(slot.tag(), || drop(value));
+        freed_bytes.unwrap_or(weight_bytes)
     }
 }
 
@@ -38,13 +32,12 @@ impl Purgeable for Inner {
             return PurgeOutcome::Busy;
         };
         idle.sort_by_key(|slot| slot.last_used());
-        let is_late = || request.deadline.is_some_and(|at| Instant::now() >= at);
         let (mut freed_bytes, mut is_busy) = (0, false);
         for slot in idle {
             if freed_bytes >= request.target_bytes {
                 break;
             }
-            if is_late() {
+            if request.is_late() {
                 is_busy = true;
                 break;
             }
@@ -56,11 +49,7 @@ impl Purgeable for Inner {
                 None => is_busy = true,
             }
         }
-        match (freed_bytes, is_busy) {
-            (0, true) => PurgeOutcome::Busy,
-            (0, false) => PurgeOutcome::Empty,
-            (bytes, _) => PurgeOutcome::Freed(bytes),
-        }
+        PurgeOutcome::of(freed_bytes, is_busy)
     }
 }
 

@@ -4,12 +4,13 @@
 use std::borrow::Borrow;
 use std::hash::Hash;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use lru::LruCache;
 
 use super::stats::WeakCacheStats;
 use crate::managed::contain::drop_each;
+use crate::try_lock::try_lock;
 
 /// Entries in order of use. Keys are dropped when the lock is no longer held: their destructors
 /// may do anything. Of values, only memory goes here: their destructors have run.
@@ -57,11 +58,7 @@ impl<K: Hash + Eq, V> Shard<K, V> {
     }
 
     fn try_lock(&self) -> Option<MutexGuard<'_, Table<K, V>>> {
-        match self.table.try_lock() {
-            Ok(table) => Some(table),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+        try_lock(&self.table)
     }
 
     pub(super) fn len(&self) -> usize {
