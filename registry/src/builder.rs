@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bursar_alloc::{TagHandle, Watch};
 
 use crate::budget::Budget;
-use crate::bursar::{Bursar, MonitorThread, Turn};
+use crate::bursar::{Bursar, Handle, MonitorThread, Turn};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::error::Error;
@@ -191,7 +191,8 @@ impl Builder {
         if let Some(thread) = &thread {
             thread.run(Arc::clone(&turn), wait);
         }
-        Ok(Bursar { budget, registry, shared, clock, turn, thread, _tag_budgets: tag_budgets })
+        let handle = Handle { budget, registry, shared, clock, turn };
+        Ok(Bursar { handle, thread, _tag_budgets: tag_budgets })
     }
 }
 

@@ -1,27 +1,25 @@
 //! [`Bursar`]: what a user holds.
 
 mod calls;
+mod handle;
 mod thread;
 mod turn;
-
-use std::sync::Arc;
 
 use bursar_alloc::Tag;
 
 use crate::budget::Budget;
 use crate::builder::{Builder, TagBudgets};
-use crate::clock::Clock;
 use crate::error::Error;
 use crate::history::History;
 use crate::pressure::PressureLevel;
 use crate::registry::{Entry, Registration, Registry};
 use crate::signal::PressureSignal;
 use crate::stats::Stats;
-use crate::status::Shared;
 #[cfg(feature = "trace")]
 use crate::trace::{Recorded, Trace, TraceWriter};
 
 pub use calls::Checkpoint;
+pub(crate) use handle::Handle;
 pub(crate) use thread::MonitorThread;
 pub(crate) use turn::Turn;
 
@@ -55,12 +53,7 @@ pub(crate) static BURSAR: Tag = Tag::new("bursar");
 /// ```
 #[derive(Debug)]
 pub struct Bursar {
-    /// As it was at the start.
-    pub(crate) budget: Budget,
-    pub(crate) registry: Registry,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) turn: Arc<Turn>,
+    pub(crate) handle: Handle,
     pub(crate) thread: Option<MonitorThread>,
     pub(crate) _tag_budgets: TagBudgets,
 }
@@ -78,46 +71,46 @@ impl Bursar {
     ///
     /// As for [`Registry::register`].
     pub fn register(&self, entry: impl Into<Entry>) -> Result<Registration, Error> {
-        self.registry.register(entry)
+        self.handle.registry.register(entry)
     }
 
     /// The registry, to be kept by those who register later.
     #[must_use]
     pub fn registry(&self) -> &Registry {
-        &self.registry
+        &self.handle.registry
     }
 
     /// The budget in use. It follows the limit, which may change while the process runs.
     #[must_use]
     pub fn budget(&self) -> Budget {
-        self.shared.lock().budget.clone().unwrap_or_else(|| self.budget.clone())
+        self.handle.budget()
     }
 
     /// The level in force at the last reading. One load.
     #[must_use]
     pub fn level(&self) -> PressureLevel {
-        self.shared.signal().level()
+        self.handle.shared.signal().level()
     }
 
     /// The level in force for whoever has to act on it, without a reference to this: to shed load,
     /// to slow down, to be told of each change.
     #[must_use]
     pub fn signal(&self) -> PressureSignal {
-        self.shared.signal().clone()
+        self.handle.shared.signal().clone()
     }
 
     /// Everything there is to know, by tag and by purgeable. Sums all counters and asks each
     /// purgeable for its size: some microseconds and up.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats::read(&self.budget(), &self.registry, &self.shared, self.clock.now())
+        self.handle.stats()
     }
 
     /// What was read and done so far, within bounds. A copy, made under the lock that the monitor
     /// writes its findings under: some tens of microseconds, and up to 0.4 MiB.
     #[must_use]
     pub fn history(&self) -> History {
-        self.shared.lock().history.clone()
+        self.handle.history()
     }
 
     /// Records from here on into `writer`, as lines of JSON (`docs/trace.md`), until the returned
@@ -149,13 +142,12 @@ impl Bursar {
         &self,
         writer: impl std::io::Write + Send + 'static,
     ) -> std::io::Result<TraceWriter> {
-        let limit_bytes = self.shared.lock().limits.limit_bytes;
+        let Handle { registry, shared, clock, .. } = self.handle.clone();
+        let limit_bytes = shared.lock().limits.limit_bytes;
         let budget = self.budget();
         let trace = Trace::new(budget.soft_limit_bytes(), limit_bytes, budget.profile().clone())
             .map_err(std::io::Error::other)?;
-        let (shared, registry) = (Arc::clone(&self.shared), self.registry.clone());
-        let recorded = Recorded { shared, registry, clock: Arc::clone(&self.clock) };
-        TraceWriter::start(&trace, recorded, writer)
+        TraceWriter::start(&trace, Recorded { shared, registry, clock }, writer)
     }
 
     /// Stops the monitor and waits for it, unless called from one of its callbacks. Stopping
@@ -163,13 +155,13 @@ impl Bursar {
     ///
     /// With [`Builder::final_cleanup`], every purgeable is asked for everything before.
     pub fn stop(&self) {
-        if !self.turn.is_of_this_process() {
+        if !self.handle.turn.is_of_this_process() {
             return;
         }
         if let Some(thread) = &self.thread {
-            thread.stop(!self.turn.is_held_here());
+            thread.stop(!self.handle.turn.is_held_here());
         } else {
-            self.turn.end();
+            self.handle.turn.end();
         }
     }
 }

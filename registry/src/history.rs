@@ -150,7 +150,7 @@ impl History {
         sample: Sample,
         finding: Finding,
         level: PressureLevel,
-    ) {
+    ) -> Option<LevelChange> {
         let usage_ratio = finding.usage;
         let point = SamplePoint { at, sample, usage_ratio, level };
         self.samples.push(point);
@@ -158,13 +158,15 @@ impl History {
             Some(last) if !is_place_over(last.at, at) => *last = last.merge(point),
             _ => push_bounded(&mut self.recent_samples, point, RECENT_SAMPLES),
         }
-        if level != self.level {
-            let (from, diagnosis) = (self.level, finding.diagnosis);
-            let change = LevelChange { at, from, to: level, usage_ratio, diagnosis };
-            self.level = level;
-            self.level_changes_total += 1;
-            push_bounded(&mut self.level_changes, change, LEVEL_CHANGES);
+        if level == self.level {
+            return None;
         }
+        let (from, diagnosis) = (self.level, finding.diagnosis);
+        let change = LevelChange { at, from, to: level, usage_ratio, diagnosis };
+        self.level = level;
+        self.level_changes_total += 1;
+        push_bounded(&mut self.level_changes, change, LEVEL_CHANGES);
+        Some(change)
     }
 
     /// Takes a cleanup's report in.

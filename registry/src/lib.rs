@@ -63,6 +63,7 @@ mod signal;
 mod source;
 mod stats;
 mod status;
+mod telemetry;
 #[cfg(test)]
 mod testing;
 mod thinned;
@@ -106,7 +107,9 @@ pub use crate::managed::{
 };
 pub use crate::pressure::{Diagnosis, Finding, Pressure, PressureLevel, Sample, diagnose};
 pub use crate::profile::{Policy, Profile, Watermarks};
-pub use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
+pub use crate::purge::{
+    Bounds, PurgeOutcome, PurgeRequest, Purgeable, PurgeableFigures, RebuildCost,
+};
 pub use crate::reading::{CgroupEvents, MemoryStall, SystemUsage};
 pub use crate::registry::{Entry, Registration, Registry};
 pub use crate::replay::{LevelTimes, Replay, ReplayReport, RunFigures};
@@ -114,7 +117,9 @@ pub use crate::report::{
     CleanupReport, CollectReport, Compliance, EmergencyReport, PurgeReport, PurgeStatus,
     StageReport,
 };
-pub use crate::service::{InRequest, RequestExt, RequestGuard, RequestScope, RequestUsage};
+pub use crate::service::{
+    HeavyRequest, InRequest, RequestExt, RequestGuard, RequestScope, RequestUsage, RouteStats,
+};
 pub use crate::signal::{PressureSignal, Subscription};
 pub use crate::source::{
     Cgroup, CgroupUsage, ContainerLimit, LimitAnswer, LimitCandidate, LimitReport, LimitSource,

@@ -26,6 +26,7 @@ use crate::registry::{Registry, Slot};
 use crate::report::CleanupReport;
 use crate::source::{LimitReport, Sources};
 use crate::status::Shared;
+use crate::telemetry;
 use pages::PageReturn;
 use relief::Relief;
 use tags::TagCooldowns;
@@ -173,17 +174,21 @@ impl Monitor {
         if self.pressure.level == PressureLevel::Normal {
             self.cooldowns = [const { None }; 3];
         }
-        {
+        let change = {
             let mut status = self.shared.lock();
             status.sample = sample;
             status.limits = Arc::clone(&self.limits);
             status.unavailable = self.sources.unavailable();
             status.finding = Some(finding);
-            status.history.add_reading(now, sample, finding, self.pressure.level);
             status.pressure = self.pressure;
             status.cooldown = self.longest_cooldown();
-        }
+            status.history.add_reading(now, sample, finding, self.pressure.level)
+        };
         self.shared.signal().set(self.pressure.level);
+        if let Some(change) = change {
+            telemetry::level_changed(&change);
+        }
+        telemetry::sampled(now);
         if self.pressure.level == PressureLevel::Emergency && before < PressureLevel::Emergency {
             self.write_last_report();
         }
@@ -246,8 +251,14 @@ impl Monitor {
         };
         let report = self.carry_out(&plan, &slots);
         let futile = futility(&report, &self.settings.budget);
-        self.shared.lock().publish(report);
+        self.publish(report);
         futile
+    }
+
+    /// Lets everyone know what a cleanup did.
+    fn publish(&self, report: CleanupReport) {
+        telemetry::cleaned_up(&report);
+        self.shared.lock().publish(report);
     }
 
     fn carry_out(&mut self, plan: &Plan, slots: &[Arc<Slot>]) -> CleanupReport {

@@ -56,12 +56,30 @@ pub trait Purgeable: Send + Sync {
     /// bounds when it was purged may widen them again, by and by.
     fn pressure_passed(&self) {}
 
+    /// What it has in it and how it is used, as far as it counts that. Cheap; asked by each reading
+    /// of statistics.
+    fn figures(&self) -> PurgeableFigures {
+        PurgeableFigures::default()
+    }
+
     /// Sets its own bounds to those that the configuration has under its name. Called by who
     /// registers it, under its tag and before anything else is called. Answers whether it has
     /// every bound that is given: one that does not leaves all as they are, and is not registered.
     fn set_bounds(&self, _bounds: &Bounds) -> bool {
         false
     }
+}
+
+/// What a [`Purgeable`] counts of its own, for statistics: `None` is not counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PurgeableFigures {
+    /// Entries of a cache, idle objects of a pool.
+    pub entries: Option<u64>,
+    /// How often something was asked of it and there.
+    pub hits_total: Option<u64>,
+    /// How often something was asked of it and not there.
+    pub misses_total: Option<u64>,
 }
 
 /// How much a [`Purgeable`] may hold at all, pressure or no.
@@ -184,6 +202,10 @@ impl<P: Purgeable + ?Sized> Purgeable for Arc<P> {
         (**self).pressure_passed();
     }
 
+    fn figures(&self) -> PurgeableFigures {
+        (**self).figures()
+    }
+
     fn set_bounds(&self, bounds: &Bounds) -> bool {
         (**self).set_bounds(bounds)
     }
@@ -209,6 +231,10 @@ impl<P: Purgeable> Purgeable for Weak<P> {
         if let Some(purgeable) = self.upgrade() {
             purgeable.pressure_passed();
         }
+    }
+
+    fn figures(&self) -> PurgeableFigures {
+        self.upgrade().map(|purgeable| purgeable.figures()).unwrap_or_default()
     }
 
     fn set_bounds(&self, bounds: &Bounds) -> bool {

@@ -13,8 +13,10 @@ use crate::budget::Budget;
 use crate::cooldown::Cooldown;
 use crate::ladder::Stage;
 use crate::pressure::{Diagnosis, PressureLevel, Sample};
+use crate::profile::Watermarks;
 use crate::registry::{Registry, Slot};
 use crate::report::CleanupReport;
+use crate::service::{HeavyRequest, RouteStats};
 use crate::source::LimitReport;
 use crate::status::{Shared, Stall, Status};
 
@@ -43,6 +45,8 @@ use crate::status::{Shared, Stall, Status};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Stats {
+    /// The version of this crate in the process that was read.
+    pub version: String,
     /// The level in force.
     pub level: PressureLevel,
     /// What presses, while the level is above normal.
@@ -51,6 +55,8 @@ pub struct Stats {
     pub usage_ratio: f64,
     /// What the footprint is kept to.
     pub soft_limit_bytes: u64,
+    /// The shares of it at which the levels begin.
+    pub watermarks: Watermarks,
     /// The limit in force, whose it is, and what the other sources of limits said.
     pub limits: LimitReport,
     /// Requested bytes not yet freed.
@@ -72,6 +78,12 @@ pub struct Stats {
     pub tags: Vec<TagUsage>,
     /// Each purgeable registered, the largest first.
     pub purgeables: Vec<PurgeableStats>,
+    /// Each route that requests were logged for, the one with the most allocated first.
+    pub routes: Vec<RouteStats>,
+    /// The requests of the last hour that needed most at once, the heaviest first.
+    pub heaviest_requests: Vec<HeavyRequest>,
+    /// Requests that are being answered now.
+    pub requests_in_flight: u64,
     /// Names that the configuration has `max_bytes` or `max_entries` for, and that nothing was
     /// registered under so far: misspelt, or still to come.
     pub bounds_unused: Vec<String>,
@@ -115,6 +127,12 @@ pub struct PurgeableStats {
     pub max_entries: Option<usize>,
     /// What it says it could free now.
     pub purgeable_bytes: u64,
+    /// Its entries, or idle objects, if it counts them.
+    pub entries: Option<u64>,
+    /// How often something was asked of it and there, if it counts that.
+    pub hits_total: Option<u64>,
+    /// How often something was asked of it and not there, if it counts that.
+    pub misses_total: Option<u64>,
     /// Times it was asked.
     pub purges_total: u64,
     /// Times it was busy.
@@ -147,10 +165,12 @@ impl Stats {
         let level = status.pressure.level;
         let pressing = status.finding.filter(|_| level > PressureLevel::Normal);
         Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             level,
             diagnosis: pressing.map(|finding| finding.diagnosis),
             usage_ratio: status.finding.map_or(0.0, |finding| finding.usage),
             soft_limit_bytes: budget.soft_limit_bytes(),
+            watermarks: budget.profile().watermarks,
             limits: LimitReport::clone(&status.limits),
             live_bytes: usage.live_bytes,
             live_blocks: usage.live_blocks,
@@ -161,6 +181,9 @@ impl Stats {
             backend: bursar_alloc::backend_name().map(str::to_owned),
             tags,
             purgeables,
+            routes: Vec::new(),
+            heaviest_requests: Vec::new(),
+            requests_in_flight: 0,
             bounds_unused: registry.unused_bounds(),
             cleanups_total: status.cleanups_total,
             futile_cleanups_total: status.futile_cleanups_total,
@@ -180,6 +203,7 @@ impl PurgeableStats {
     fn read(slot: &Slot) -> Self {
         let totals = slot.totals();
         let bounds = slot.bounds().unwrap_or_default();
+        let figures = slot.figures();
         Self {
             name: slot.name().to_owned(),
             tag: slot.tag_name().map(Cow::into_owned),
@@ -187,6 +211,9 @@ impl PurgeableStats {
             max_bytes: bounds.max_bytes,
             max_entries: bounds.max_entries,
             purgeable_bytes: slot.purgeable_bytes(),
+            entries: figures.entries,
+            hits_total: figures.hits_total,
+            misses_total: figures.misses_total,
             purges_total: totals.purges.load(Ordering::Relaxed),
             busy_total: totals.busy.load(Ordering::Relaxed),
             panics_total: totals.panics.load(Ordering::Relaxed),

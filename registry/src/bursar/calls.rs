@@ -52,10 +52,10 @@ impl Bursar {
     /// }
     /// ```
     pub fn checkpoint(&self) -> Result<Checkpoint, Error> {
-        self.turn.take(|monitor| {
-            let before = self.shared.lock().cleanups_total;
+        self.handle.turn.take(|monitor| {
+            let before = self.handle.shared.lock().cleanups_total;
             monitor.step();
-            let status = self.shared.lock();
+            let status = self.handle.shared.lock();
             let is_new = status.cleanups_total > before;
             let cleanup = if is_new { status.history.last_cleanup().cloned() } else { None };
             Checkpoint { level: status.pressure.level, cleanup }
@@ -69,7 +69,7 @@ impl Bursar {
     ///
     /// As above.
     pub fn collect(&self) -> Result<CollectReport, Error> {
-        self.turn.take(Monitor::collect)
+        self.handle.turn.take(Monitor::collect)
     }
 
     /// Runs the ladder's stages of `level`, whatever usage is: a cleanup before something large,
@@ -91,7 +91,7 @@ impl Bursar {
     /// # }
     /// ```
     pub fn reclaim(&self, level: PressureLevel) -> Result<CleanupReport, Error> {
-        self.turn.take(|monitor| monitor.reclaim(level))
+        self.handle.turn.take(|monitor| monitor.reclaim(level))
     }
 
     /// Asks every purgeable for everything and purges all free pages, if the footprint is past
@@ -101,7 +101,7 @@ impl Bursar {
     ///
     /// As above.
     pub fn emergency(&self) -> Result<EmergencyReport, Error> {
-        self.turn.take(Monitor::emergency)
+        self.handle.turn.take(Monitor::emergency)
     }
 
     /// How usage stands to the budget, read now: some microseconds, at any time, also from inside

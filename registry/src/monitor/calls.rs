@@ -66,7 +66,7 @@ impl Monitor {
 
     fn carry_out_and_publish(&mut self, plan: &Plan, slots: &[Arc<Slot>]) -> CleanupReport {
         let report = self.carry_out(plan, slots);
-        self.shared.lock().publish(report.clone());
+        self.publish(report.clone());
         self.read();
         report
     }

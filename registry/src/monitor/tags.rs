@@ -51,7 +51,7 @@ impl Monitor {
         };
         let report = self.carry_out(&plan, &slots);
         let futile = futility(&report, &self.settings.budget);
-        self.shared.lock().publish(report);
+        self.publish(report);
         futile
     }
 }

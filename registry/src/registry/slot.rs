@@ -15,7 +15,7 @@ use crate::cooldown::{Cooldown, FIRST_WAIT};
 use crate::error::Error;
 use crate::ladder::{Candidate, Stage};
 use crate::pressure::PressureLevel;
-use crate::purge::{Bounds, Purgeable};
+use crate::purge::{Bounds, Purgeable, PurgeableFigures};
 use crate::report::{PurgeReport, PurgeStatus};
 
 /// A registered purgeable.
@@ -93,6 +93,11 @@ impl Slot {
     /// What it says it could free now; nothing if it is gone or panics.
     pub(crate) fn purgeable_bytes(&self) -> u64 {
         self.call(|purgeable| purgeable.purgeable_bytes()).and_then(Result::ok).unwrap_or(0)
+    }
+
+    /// What it counts of its own; nothing if it is gone or panics.
+    pub(crate) fn figures(&self) -> PurgeableFigures {
+        self.call(|purgeable| purgeable.figures()).and_then(Result::ok).unwrap_or_default()
     }
 
     /// Has it set the bounds that the configuration has for it.

@@ -3,6 +3,8 @@
 mod entered;
 mod in_request;
 mod request;
+mod request_stats;
 
 pub use in_request::{InRequest, RequestExt};
 pub use request::{RequestGuard, RequestScope, RequestUsage};
+pub use request_stats::{HeavyRequest, RouteStats};
