@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bursar_alloc::{TagHandle, Watch};
 
@@ -126,6 +127,13 @@ impl Builder {
         self
     }
 
+    /// The longest that cleanups are put off by [`Bursar::defer_purging`], at once or in all: see
+    /// there. Zero: not at all.
+    pub fn max_purge_deferral(mut self, max_purge_deferral: Duration) -> Self {
+        self.config.max_purge_deferral = max_purge_deferral;
+        self
+    }
+
     /// Every setting at once, in place of those made so far.
     pub fn config(self, config: Config) -> Self {
         Self { config, ..self }
@@ -179,6 +187,9 @@ impl Builder {
         let registry = Registry::with_bounds(self.config.bounds());
         let settings = Settings { budget: budget.clone(), config: self.config };
         let shared = Arc::<Shared>::default();
+        if let Some(thread) = &thread {
+            shared.asks().wake(thread.handle());
+        }
         let mut monitor = Monitor::new(
             settings,
             registry.clone(),

@@ -1,5 +1,6 @@
 //! [`Bursar`]: what a user holds.
 
+mod asks;
 mod calls;
 mod handle;
 mod thread;

@@ -170,6 +170,20 @@ pub enum Error {
         per: std::time::Duration,
     },
 
+    /// What was to be reserved does not fit.
+    #[error(
+        "no room for {asked_bytes} bytes: {free_bytes} are free below the emergency watermark of \
+         the budget of {soft_limit_bytes}; allowed is up to what is free, now or later"
+    )]
+    NoRoom {
+        /// What was asked for.
+        asked_bytes: u64,
+        /// What could have been reserved.
+        free_bytes: u64,
+        /// The budget.
+        soft_limit_bytes: u64,
+    },
+
     /// A `Bursar` runs in this process already.
     #[error("Bursar is started already; stop the running one first")]
     AlreadyStarted,

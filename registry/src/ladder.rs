@@ -151,6 +151,17 @@ impl Plan {
             stages: Vec::new(),
         }
     }
+
+    /// All free pages are to be given back, whatever usage is.
+    pub(crate) fn of_pages() -> Self {
+        let collect = PlannedStage { stage: Stage::Collect, asks: Vec::new() };
+        Self {
+            diagnosis: Diagnosis::Dirty,
+            purges_pages: true,
+            stages: vec![collect],
+            ..Self::of_nothing(PressureLevel::Normal)
+        }
+    }
 }
 
 /// A cleanup frees this part of its target more, so that the next one is not due at once.

@@ -27,8 +27,8 @@
 //! `pressure`, `growth`, `purge`, `ladder`, `report`, `cooldown` and `cpu_share` are pure and may
 //! know each other; `config` is every setting; `clock` and `source` bring time and usage in;
 //! `limit_budget` makes a budget of a limit; `registry` knows whom to ask; `thinned` and `history`
-//! keep what was; `signal` and `status` are what others read of a monitor; `cleanup` carries a
-//! plan out; `monitor` puts them together; `trace` and `replay` record a run and play it again;
+//! keep what was; `signal` and `status` are what others read of a monitor, `asks` and `room` what
+//! they ask of it and of the budget; `cleanup` carries a plan out; `monitor` puts them together; `trace` and `replay` record a run and play it again;
 //! `bursar` is what a user holds, and `builder` makes it; `stats` is what is read; `try_lock` is
 //! how a purge takes a lock; `managed` is what people put into services, and `adapter` what they
 //! have there already; `service` is what they see of their requests.
@@ -36,6 +36,7 @@
 #![forbid(unsafe_code)]
 
 mod adapter;
+mod asks;
 mod budget;
 mod builder;
 mod bursar;
@@ -58,6 +59,7 @@ mod reading;
 mod registry;
 mod replay;
 mod report;
+mod room;
 mod service;
 mod signal;
 mod source;
@@ -91,6 +93,7 @@ pub use crate::adapter::LruAdapter;
 pub use crate::adapter::QuickCacheAdapter;
 #[cfg(feature = "moka")]
 pub use crate::adapter::{MokaAdapter, MokaFutureAdapter};
+pub use crate::asks::PurgeDeferral;
 pub use crate::budget::Budget;
 pub use crate::builder::Builder;
 pub use crate::bursar::{Bursar, Checkpoint};
@@ -118,7 +121,8 @@ pub use crate::report::{
     StageReport,
 };
 pub use crate::service::{
-    HeavyRequest, InRequest, RequestExt, RequestGuard, RequestScope, RequestUsage, RouteStats,
+    HeavyRequest, InRequest, RequestExt, RequestGuard, RequestScope, RequestUsage, Reservation,
+    RouteStats,
 };
 pub use crate::signal::{PressureSignal, Subscription};
 pub use crate::source::{

@@ -1,5 +1,6 @@
 //! [`Monitor`]: reads, judges, plans, cleans up; one step at a time, by a thread or without.
 
+mod asked;
 mod calls;
 mod last_report;
 mod limit;
@@ -10,6 +11,7 @@ mod tags;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::asks::Asked;
 use crate::budget::Budget;
 use crate::cleanup::Cleanup;
 use crate::clock::Clock;
@@ -27,6 +29,7 @@ use crate::report::CleanupReport;
 use crate::source::{LimitReport, Sources};
 use crate::status::Shared;
 use crate::telemetry;
+use asked::PutOff;
 use pages::PageReturn;
 use relief::Relief;
 use tags::TagCooldowns;
@@ -69,6 +72,9 @@ pub(crate) struct Monitor {
     tag_cooldowns: TagCooldowns,
     relief: Relief,
     pages: PageReturn,
+    /// What was asked for and is still to be done.
+    asked: Asked,
+    put_off: PutOff,
     /// A cleanup was cut short: usage is to be read at once.
     is_hurried: bool,
 }
@@ -113,7 +119,7 @@ impl Monitor {
         clock: Arc<dyn Clock>,
         shared: Arc<Shared>,
     ) -> Self {
-        shared.lock().budget = Some(settings.budget.clone());
+        shared.set_budget(&settings.budget);
         Self {
             limits: sources.limits(),
             cpu: CpuShare::new(settings.budget.profile().max_cpu_share),
@@ -128,13 +134,16 @@ impl Monitor {
             tag_cooldowns: TagCooldowns::default(),
             relief: Relief::default(),
             pages: PageReturn::default(),
+            asked: Asked::default(),
+            put_off: PutOff::default(),
             is_hurried: false,
         }
     }
 
-    /// Whether the allocator has raised its flag since the last step began.
+    /// Whether the allocator has raised its flag since the last step began, or something was
+    /// asked for.
     pub(crate) fn take_pending(&mut self) -> bool {
-        self.sources.take_pending()
+        self.sources.take_pending() || self.shared.asks().is_asked()
     }
 
     /// Reads usage and does what is due. Returns how long to wait for the next step, unless the
@@ -143,10 +152,12 @@ impl Monitor {
         // Taken before the reading: what is used up from here on raises it anew.
         let _ = self.sources.take_pending();
         self.is_hurried = false;
+        self.take_asks();
         let reading = self.read();
         if self.is_due(&reading) {
             self.answer(&reading);
         }
+        self.do_what_was_asked();
         self.keep_tags_to_their_budgets();
         self.relieve();
         self.return_pages();
@@ -184,6 +195,7 @@ impl Monitor {
             status.cooldown = self.longest_cooldown();
             status.history.add_reading(now, sample, finding, self.pressure.level)
         };
+        self.shared.signal().set_usage(finding.usage);
         self.shared.signal().set(self.pressure.level);
         if let Some(change) = change {
             telemetry::level_changed(&change);
@@ -203,14 +215,10 @@ impl Monitor {
         };
         let is_waiting = waits(Futile::of(reading.finding.diagnosis))
             || (waits(Futile::Fragmentation) && self.is_fragmented(reading));
-        if level == PressureLevel::Normal || is_waiting {
+        if level == PressureLevel::Normal || is_waiting || self.is_put_off(level) {
             return false;
         }
-        let allowed = self.cpu.allows(now) || level == PressureLevel::Emergency;
-        if !allowed {
-            self.shared.lock().deferred_cleanups_total += 1;
-        }
-        allowed
+        level == PressureLevel::Emergency || self.has_its_share()
     }
 
     /// Cleans up, and looks at what came of it.
@@ -269,6 +277,7 @@ impl Monitor {
         let report = cleanup.run();
         self.sources.refresh();
         self.cpu.spend(report.elapsed);
+        self.end_put_off();
         self.is_hurried |= report.is_cut_short;
         report
     }
@@ -314,7 +323,7 @@ impl Monitor {
             _ => self.profile().interval.min(INTERVAL_UNDER_PRESSURE),
         };
         let now = self.clock.now();
-        [self.relief.wait(now), self.pages.wait()]
+        [self.relief.wait(now), self.pages.wait(), self.wait_for_asked(now)]
             .into_iter()
             .flatten()
             .fold(longest, Duration::min)

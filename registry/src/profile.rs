@@ -231,7 +231,7 @@ impl Profile {
 }
 
 /// The longest time there can be: added to any clock's, it is within what a clock can show.
-const MAX_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 fn require(
     fits: bool,

@@ -4,10 +4,11 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::pressure::PressureLevel;
+use crate::profile::{Profile, Watermarks};
 
 /// The level in force, readable at any time from anywhere: one load. Clones are the same signal.
 ///
@@ -31,6 +32,10 @@ pub struct PressureSignal {
 #[derive(Default)]
 struct Inner {
     level: AtomicU8,
+    /// The bits of an `f64`.
+    usage: AtomicU64,
+    /// Those of the profile that the monitor was started with: no other comes after.
+    watermarks: OnceLock<Watermarks>,
     panics: AtomicU64,
     /// Held while the level changes, so that who waits misses none.
     changing: Mutex<()>,
@@ -53,7 +58,34 @@ impl PressureSignal {
         }
     }
 
+    /// Usage as a share of what it may be, by the tightest of budget and container, at the last
+    /// reading: above normal at most a tenth of a second old. One load, which says nothing of any
+    /// other memory: beside [`level`](Self::level) it may be of the reading before or after. It
+    /// falls as soon as usage does, while the level stays for its dwell.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let signal = bursar::PressureSignal::default();
+    /// assert_eq!(signal.usage_ratio(), 0.0);
+    /// ```
+    #[must_use]
+    pub fn usage_ratio(&self) -> f64 {
+        f64::from_bits(self.inner.usage.load(Ordering::Relaxed))
+    }
+
+    /// The watermarks that the level is judged by.
+    pub(crate) fn watermarks(&self) -> Watermarks {
+        *self.inner.watermarks.get_or_init(|| Profile::default().watermarks)
+    }
+
+    /// Sets the watermarks, once and before anyone reads.
+    pub(crate) fn set_watermarks(&self, watermarks: Watermarks) {
+        let _ = self.inner.watermarks.set(watermarks);
+    }
+
     /// Whether new work should be refused: at [`PressureLevel::Emergency`]. Spare health checks.
+    /// For a share of it that grows with usage see [`Shedding`](crate::Shedding).
     #[must_use]
     pub fn should_shed(&self) -> bool {
         self.level() == PressureLevel::Emergency
@@ -111,6 +143,11 @@ impl PressureSignal {
     #[must_use]
     pub fn panics_total(&self) -> u64 {
         self.inner.panics.load(Ordering::Relaxed)
+    }
+
+    /// Sets the usage that was read.
+    pub(crate) fn set_usage(&self, usage: f64) {
+        self.inner.usage.store(usage.to_bits(), Ordering::Relaxed);
     }
 
     /// Sets the level, and tells everyone if it is another. With no lock held.

@@ -65,6 +65,8 @@ pub struct Stats {
     pub live_blocks: u64,
     /// Bytes outside the heap, declared by a `Charge`.
     pub charged_bytes: u64,
+    /// Bytes that are reserved and not held yet, by a [`Reservation`](crate::Reservation).
+    pub reserved_bytes: u64,
     /// The highest `live_bytes` that any reading saw.
     pub peak_bytes: u64,
     /// The monitor's last reading.
@@ -93,6 +95,9 @@ pub struct Stats {
     pub futile_cleanups_total: u64,
     /// Cleanups put off since those before had had their share of a core.
     pub deferred_cleanups_total: u64,
+    /// Times that cleanups were put off while a [`PurgeDeferral`](crate::PurgeDeferral) lived, once
+    /// each however long it took.
+    pub purge_deferrals_total: u64,
     /// Bytes that callbacks freed, heap and charged, as measured.
     pub freed_bytes_total: u64,
     /// Bytes of freed pages given back to the system, where the allocator knows.
@@ -175,6 +180,7 @@ impl Stats {
             live_bytes: usage.live_bytes,
             live_blocks: usage.live_blocks,
             charged_bytes: usage.charged_bytes,
+            reserved_bytes: shared.room().reserved_bytes(),
             peak_bytes: usage.peak_bytes,
             sample: status.sample,
             unavailable: BTreeMap::clone(&status.unavailable),
@@ -188,6 +194,7 @@ impl Stats {
             cleanups_total: status.cleanups_total,
             futile_cleanups_total: status.futile_cleanups_total,
             deferred_cleanups_total: status.deferred_cleanups_total,
+            purge_deferrals_total: status.purge_deferrals_total,
             freed_bytes_total: status.freed_bytes_total,
             collected_bytes_total: status.collected_bytes_total,
             cooldown: status.cooldown.clone(),

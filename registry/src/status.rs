@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::asks::Asks;
 use crate::budget::Budget;
 use crate::cooldown::Cooldown;
 use crate::history::History;
-use crate::pressure::{Finding, Pressure, Sample};
+use crate::pressure::{Finding, Pressure, PressureLevel, Sample};
 use crate::report::CleanupReport;
+use crate::room::Room;
 use crate::signal::PressureSignal;
 use crate::source::{LimitReport, Unavailable};
 
@@ -24,6 +26,8 @@ pub(crate) struct Status {
     pub(crate) futile_cleanups_total: u64,
     /// Cleanups that were put off since the ones before had had their share of a core.
     pub(crate) deferred_cleanups_total: u64,
+    /// Times that cleanups were put off for a `PurgeDeferral`.
+    pub(crate) purge_deferrals_total: u64,
     pub(crate) freed_bytes_total: u64,
     pub(crate) collected_bytes_total: u64,
     /// Why nothing is done although usage is high, if that is so.
@@ -74,12 +78,14 @@ impl Status {
     }
 }
 
-/// A [`Status`] that one monitor writes and anyone reads, and the signal of its level. The lock is
-/// never held while user code runs.
+/// A [`Status`] that one monitor writes and anyone reads, with the signal of its level, what is
+/// asked of it, and what is reserved. The lock is never held while user code runs.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     status: Mutex<Status>,
     signal: PressureSignal,
+    asks: Asks,
+    room: Room,
 }
 
 impl Shared {
@@ -89,5 +95,20 @@ impl Shared {
 
     pub(crate) fn signal(&self) -> &PressureSignal {
         &self.signal
+    }
+
+    pub(crate) fn asks(&self) -> &Asks {
+        &self.asks
+    }
+
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// Has everyone know the budget in force.
+    pub(crate) fn set_budget(&self, budget: &Budget) {
+        self.signal.set_watermarks(budget.profile().watermarks);
+        self.room.set_bound(budget.watermark_bytes(PressureLevel::Emergency));
+        self.lock().budget = Some(budget.clone());
     }
 }

@@ -61,6 +61,7 @@ pub(super) const SETTINGS: &[Setting] = settings! {
     BURSAR_TAG_BUDGETS => tag_budget_bytes;
     BURSAR_MAX_BYTES => max_bytes;
     BURSAR_MAX_ENTRIES => max_entries;
+    BURSAR_MAX_PURGE_DEFERRAL => max_purge_deferral;
     BURSAR_OBSERVE_ONLY => observe_only;
     BURSAR_THREADLESS => threadless;
     BURSAR_FINAL_CLEANUP => final_cleanup;

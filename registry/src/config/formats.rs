@@ -101,6 +101,23 @@ pub(super) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D
     InFile::deserialize(deserializer).map(|share: InFile<f64>| share.0)
 }
 
+pub(super) mod time {
+    use super::{Deserialize, Deserializer, Duration, InFile, Serialize, Serializer};
+
+    pub(in crate::config) fn serialize<S: Serializer>(
+        time: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        InFile(*time).serialize(serializer)
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        InFile::deserialize(deserializer).map(|time: InFile<Duration>| time.0)
+    }
+}
+
 pub(super) fn optional_size<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<u64>, D::Error> {

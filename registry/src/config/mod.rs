@@ -11,11 +11,12 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::error::Error;
 use crate::ladder::{Ladder, Stage};
-use crate::profile::Profile;
+use crate::profile::{MAX_TIME, Profile};
 use crate::purge::{Bounds, is_valid_name};
 
 /// Every setting of a [`Bursar`](crate::Bursar): one schema for the builder, for files (serde)
@@ -48,6 +49,7 @@ use crate::purge::{Bounds, is_valid_name};
 /// | `BURSAR_TAG_BUDGETS` | `tag_budget_bytes` | tags and sizes, `thumbnails=20MiB,sessions=5MiB` | none |
 /// | `BURSAR_MAX_BYTES` | `max_bytes` | names and sizes, `thumbnails=64MiB,pages=8MiB` | none |
 /// | `BURSAR_MAX_ENTRIES` | `max_entries` | names and numbers, `sessions=10000,buffers=64` | none |
+/// | `BURSAR_MAX_PURGE_DEFERRAL` | `max_purge_deferral` | time, `1s` | `5s` |
 /// | `BURSAR_OBSERVE_ONLY` | `observe_only` | switch, `true` | `false` |
 /// | `BURSAR_THREADLESS` | `threadless` | switch, `on` | `false` |
 /// | `BURSAR_FINAL_CLEANUP` | `final_cleanup` | switch, `1` | `false` |
@@ -110,7 +112,7 @@ use crate::purge::{Bounds, is_valid_name};
 /// let builder = bursar::Bursar::builder().config(config).env();
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
@@ -140,6 +142,10 @@ pub struct Config {
     /// How many entries single caches may have, or idle objects single pools, likewise.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "formats::by_name"))]
     pub max_entries: BTreeMap<String, usize>,
+    /// The longest that cleanups are put off while requests run: see
+    /// [`Bursar::defer_purging`](crate::Bursar::defer_purging). Zero: not at all.
+    #[cfg_attr(feature = "serde", serde(with = "formats::time"))]
+    pub max_purge_deferral: Duration,
     /// Measure, judge and report, and purge nothing.
     pub observe_only: bool,
     /// Start no thread: the steps are made by `Bursar::checkpoint`.
@@ -149,6 +155,26 @@ pub struct Config {
     /// Where a report is written when the emergency level is entered: in Kubernetes, the file
     /// that `terminationMessagePath` names.
     pub last_report_path: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            soft_limit_bytes: None,
+            limit_bytes: None,
+            reserve_bytes: None,
+            profile: Profile::default(),
+            ladder: Ladder::default(),
+            tag_budget_bytes: BTreeMap::new(),
+            max_bytes: BTreeMap::new(),
+            max_entries: BTreeMap::new(),
+            max_purge_deferral: Duration::from_secs(5),
+            observe_only: false,
+            threadless: false,
+            final_cleanup: false,
+            last_report_path: None,
+        }
+    }
 }
 
 impl Config {
@@ -171,6 +197,9 @@ impl Config {
         self.validate_tag_budgets()?;
         self.validate_bounds()?;
         self.validate_ladder()?;
+        let deferral = self.max_purge_deferral;
+        let given = || format!("{deferral:?}");
+        require(deferral <= MAX_TIME, "max_purge_deferral", given, "up to a year")?;
         let path = self.last_report_path.as_deref();
         let is_empty = path.is_some_and(|path| path.as_os_str().is_empty());
         require(!is_empty, "last_report_path", || String::from("\"\""), "a path")

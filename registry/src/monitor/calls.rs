@@ -64,7 +64,11 @@ impl Monitor {
         self.carry_out_and_publish(&plan, &slots)
     }
 
-    fn carry_out_and_publish(&mut self, plan: &Plan, slots: &[Arc<Slot>]) -> CleanupReport {
+    pub(super) fn carry_out_and_publish(
+        &mut self,
+        plan: &Plan,
+        slots: &[Arc<Slot>],
+    ) -> CleanupReport {
         let report = self.carry_out(plan, slots);
         self.publish(report.clone());
         self.read();

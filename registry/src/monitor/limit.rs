@@ -23,7 +23,7 @@ impl Monitor {
         if budget == self.settings.budget {
             return false;
         }
-        self.shared.lock().budget = Some(budget.clone());
+        self.shared.set_budget(&budget);
         self.settings.budget = budget;
         true
     }

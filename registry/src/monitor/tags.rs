@@ -23,8 +23,7 @@ impl Monitor {
             if last.is_some_and(|wait| wait.holds(LEVEL, now)) {
                 continue;
             }
-            if !self.cpu.allows(now) {
-                self.shared.lock().deferred_cleanups_total += 1;
+            if !self.has_its_share() {
                 return;
             }
             if let Some(reason) = self.trim_tag(&excess) {

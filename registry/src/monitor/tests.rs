@@ -2,6 +2,7 @@
 
 mod asked;
 mod caps;
+mod deferred;
 mod quiet;
 mod tags;
 

@@ -4,7 +4,9 @@ mod entered;
 mod in_request;
 mod request;
 mod request_stats;
+mod reservation;
 
 pub use in_request::{InRequest, RequestExt};
 pub use request::{RequestGuard, RequestScope, RequestUsage};
 pub use request_stats::{HeavyRequest, RouteStats};
+pub use reservation::Reservation;

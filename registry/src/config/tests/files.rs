@@ -43,7 +43,10 @@ fn sizes_and_shares_are_numbers_or_as_people_write_them() {
 
 #[test]
 fn times_are_read_and_written_with_their_unit() {
-    let config = read(r#"{ "profile": { "dwell": "250ms", "cooldown": "1m 30s" } }"#);
+    let config = read(
+        r#"{ "max_purge_deferral": "2s", "profile": { "dwell": "250ms", "cooldown": "1m 30s" } }"#,
+    );
+    assert_eq!(config.max_purge_deferral, Duration::from_secs(2));
     assert_eq!(config.profile.dwell, Duration::from_millis(250));
     assert_eq!(config.profile.cooldown, Duration::from_secs(90));
     let json = serde_json::to_string(&config).unwrap();
@@ -87,6 +90,7 @@ fn what_is_not_allowed_is_refused_with_the_value_and_what_is() {
         (r#"{ "profile": { "max_share": 1.5 } }"#, "`1.5`", "a share from 0 to 1"),
         (r#"{ "profile": { "max_share": 2 } }"#, "`2`", "a share from 0 to 1"),
         (r#"{ "profile": { "dwell": 5 } }"#, "`5`", "a time with a unit"),
+        (r#"{ "max_purge_deferral": 5 }"#, "`5`", "a time with a unit"),
         (r#"{ "profile": { "targets": [0.1, 0.2] } }"#, "length 2", "array of length 3"),
         (r#"{ "profile": 7 }"#, "`7`", "default, function or dense"),
         (r#"{ "profile": { "preset": "x" } }"#, "\"x\"", "default, function or dense"),
@@ -150,13 +154,14 @@ prop_compose! {
         [warning, critical, emergency] in [any_stages(), any_stages(), any_stages()],
         [tag_budget_bytes, max_bytes] in [any_sizes(), any_sizes()],
         max_entries in prop::collection::btree_map(any::<String>(), any::<usize>(), 0..4),
+        max_purge_deferral in any_time(),
         [observe_only, threadless, final_cleanup] in any::<[bool; 3]>(),
         path in any::<Option<String>>(),
     ) -> Config {
         Config {
             soft_limit_bytes, limit_bytes, reserve_bytes, profile,
             ladder: Ladder { warning, critical, emergency },
-            tag_budget_bytes, max_bytes, max_entries,
+            tag_budget_bytes, max_bytes, max_entries, max_purge_deferral,
             observe_only, threadless, final_cleanup,
             last_report_path: path.map(Into::into),
         }

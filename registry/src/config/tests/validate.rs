@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::{Config, Error};
 use crate::ladder::Stage;
 
@@ -173,6 +175,13 @@ fn a_setting_that_is_without_effect_beside_another_is_allowed() {
         config.final_cleanup = true;
         config.threadless = true;
     });
+}
+
+#[test]
+fn purging_is_put_off_for_no_longer_than_a_year_or_not_at_all() {
+    is_allowed(|config| config.max_purge_deferral = Duration::ZERO);
+    let error = refused(|config| config.max_purge_deferral = Duration::MAX);
+    assert!(matches!(error, Error::InvalidSetting { name: "max_purge_deferral", .. }), "{error}");
 }
 
 #[test]
