@@ -121,8 +121,8 @@ pub use crate::report::{
     StageReport,
 };
 pub use crate::service::{
-    HeavyRequest, InRequest, RequestExt, RequestGuard, RequestScope, RequestUsage, Reservation,
-    RouteStats,
+    HeavyRequest, InRequest, Refused, RequestExt, RequestGuard, RequestScope, RequestUsage,
+    Reservation, RouteStats, Shedding,
 };
 pub use crate::signal::{PressureSignal, Subscription};
 pub use crate::source::{

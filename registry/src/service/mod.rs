@@ -5,8 +5,10 @@ mod in_request;
 mod request;
 mod request_stats;
 mod reservation;
+mod shed;
 
 pub use in_request::{InRequest, RequestExt};
 pub use request::{RequestGuard, RequestScope, RequestUsage};
 pub use request_stats::{HeavyRequest, RouteStats};
 pub use reservation::Reservation;
+pub use shed::{Refused, Shedding};
