@@ -27,6 +27,7 @@ mod children {
     pub(crate) fn run() {
         stories![
             a_child_has_no_monitor_and_waits_for_none,
+            a_child_that_asks_for_something_is_not_held_up_and_nothing_is_done,
             a_child_may_start_a_bursar_of_its_own_and_the_parents_goes_on,
         ];
     }
@@ -39,6 +40,22 @@ mod children {
             assert!(bursar.compliance().is_compliant);
             bursar.stop();
             drop(bursar);
+        });
+    }
+
+    fn a_child_that_asks_for_something_is_not_held_up_and_nothing_is_done() {
+        let bursar = Bursar::builder().budget("64MiB").start().unwrap();
+        let deferral = bursar.defer_purging();
+        bursar.request_reclaim(PressureLevel::Warning);
+        let reservation = bursar.try_reserve(1 << 20).unwrap();
+        fork(|| {
+            let before = bursar.stats().cleanups_total;
+            bursar.request_reclaim(PressureLevel::Critical);
+            bursar.request_collect();
+            drop(deferral);
+            drop(reservation);
+            let stats = bursar.stats();
+            assert_eq!((stats.cleanups_total, stats.reserved_bytes), (before, 0));
         });
     }
 
