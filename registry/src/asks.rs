@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 
 use crate::pressure::PressureLevel;
-use crate::status::Shared;
 
 /// What is asked for, until the monitor's next step takes it. Anyone may write, at any time, from
 /// inside a callback too; nobody waits.
@@ -154,19 +153,19 @@ impl Asks {
 /// wakes the monitor if something was put off, some microseconds.
 #[must_use = "nothing is put off once it is dropped"]
 pub struct PurgeDeferral {
-    shared: Arc<Shared>,
+    asks: Arc<Asks>,
 }
 
 impl PurgeDeferral {
-    pub(crate) fn begin(shared: Arc<Shared>) -> Self {
-        shared.asks().begin_deferral();
-        Self { shared }
+    pub(crate) fn begin(asks: &Arc<Asks>) -> Self {
+        asks.begin_deferral();
+        Self { asks: Arc::clone(asks) }
     }
 }
 
 impl Drop for PurgeDeferral {
     fn drop(&mut self) {
-        self.shared.asks().end_deferral();
+        self.asks.end_deferral();
     }
 }
 
@@ -203,18 +202,18 @@ mod tests {
 
     #[test]
     fn the_end_of_the_last_deferral_is_told_if_something_was_put_off_for_it() {
-        let shared = Arc::new(Shared::default());
-        let deferral = || PurgeDeferral::begin(Arc::clone(&shared));
+        let asks = Arc::new(Asks::default());
+        let deferral = || PurgeDeferral::begin(&asks);
         drop(deferral());
-        assert!(!shared.asks().put_off());
-        assert!(!shared.asks().is_asked());
+        assert!(!asks.put_off());
+        assert!(!asks.is_asked());
 
         let (first, second) = (deferral(), deferral());
-        assert!(shared.asks().put_off());
+        assert!(asks.put_off());
         drop(first);
-        assert!(!shared.asks().is_asked(), "one still lives");
+        assert!(!asks.is_asked(), "one still lives");
         drop(second);
-        assert!(shared.asks().is_asked());
-        assert!(!shared.asks().take().is_something(), "nothing but a look");
+        assert!(asks.is_asked());
+        assert!(!asks.take().is_something(), "nothing but a look");
     }
 }

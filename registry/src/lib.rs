@@ -27,11 +27,12 @@
 //! `pressure`, `growth`, `purge`, `ladder`, `report`, `cooldown` and `cpu_share` are pure and may
 //! know each other; `config` is every setting; `clock` and `source` bring time and usage in;
 //! `limit_budget` makes a budget of a limit; `registry` knows whom to ask; `thinned` and `history`
-//! keep what was; `signal` and `status` are what others read of a monitor, `asks` and `room` what
-//! they ask of it and of the budget; `cleanup` carries a plan out; `monitor` puts them together; `trace` and `replay` record a run and play it again;
-//! `bursar` is what a user holds, and `builder` makes it; `stats` is what is read; `try_lock` is
-//! how a purge takes a lock; `managed` is what people put into services, and `adapter` what they
-//! have there already; `service` is what they see of their requests.
+//! keep what was; `asks` and `room` are what others ask of a monitor and of the budget without
+//! waiting, `signal` and `status` what they read; `cleanup` carries a plan out; `monitor` puts them
+//! together; `trace` and `replay` record a run and play it again; `bursar` is what a user holds,
+//! and `builder` makes it; `stats` is what is read; `try_lock` is how a purge takes a lock;
+//! `managed` is what people put into services, and `adapter` what they have there already;
+//! `service` is what they see of their requests.
 
 #![forbid(unsafe_code)]
 

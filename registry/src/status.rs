@@ -84,7 +84,7 @@ impl Status {
 pub(crate) struct Shared {
     status: Mutex<Status>,
     signal: PressureSignal,
-    asks: Asks,
+    asks: Arc<Asks>,
     room: Room,
 }
 
@@ -97,7 +97,7 @@ impl Shared {
         &self.signal
     }
 
-    pub(crate) fn asks(&self) -> &Asks {
+    pub(crate) fn asks(&self) -> &Arc<Asks> {
         &self.asks
     }
 

@@ -1,7 +1,5 @@
 //! What is asked of a [`Bursar`] without waiting for it.
 
-use std::sync::Arc;
-
 use super::{Bursar, Handle};
 use crate::asks::PurgeDeferral;
 use crate::error::Error;
@@ -124,7 +122,7 @@ impl Handle {
     }
 
     pub(crate) fn defer_purging(&self) -> PurgeDeferral {
-        PurgeDeferral::begin(Arc::clone(&self.shared))
+        PurgeDeferral::begin(self.shared.asks())
     }
 
     pub(crate) fn try_reserve(&self, bytes: u64) -> Result<Reservation, Error> {

@@ -9,7 +9,7 @@ const MS: Duration = Duration::from_millis(1);
 
 impl Setting {
     fn deferral(&self) -> PurgeDeferral {
-        PurgeDeferral::begin(Arc::clone(&self.shared))
+        PurgeDeferral::begin(self.shared.asks())
     }
 
     fn deferrals_total(&self) -> u64 {

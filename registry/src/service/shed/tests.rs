@@ -84,7 +84,7 @@ fn at_emergency_only_it_is_all_or_nothing() {
 fn those_who_are_refused_wait_the_longer_the_more_they_are_up_to_four_times() {
     let wait = |shedding: Shedding, usage: f64| {
         let signal = signal(PressureLevel::Emergency, usage);
-        let refused = std::iter::repeat_with(|| shedding.admit(&signal).err()).flatten().next();
+        let refused = (0..10).find_map(|_| shedding.admit(&signal).err());
         refused.unwrap()
     };
     let ten = || Shedding::default().retry_after(Duration::from_secs(10));
