@@ -207,6 +207,14 @@ impl Stats {
 }
 
 impl PurgeableStats {
+    /// The share of what was asked of it that was there; `None` before the first, or if it does
+    /// not count that.
+    #[must_use]
+    pub fn hit_ratio(&self) -> Option<f64> {
+        let (hits, misses) = (self.hits_total? as f64, self.misses_total? as f64);
+        (hits + misses > 0.0).then(|| hits / (hits + misses))
+    }
+
     fn read(slot: &Slot) -> Self {
         let totals = slot.totals();
         let bounds = slot.bounds().unwrap_or_default();
@@ -291,18 +299,20 @@ impl Stats {
         if self.purgeables.is_empty() {
             return Ok(());
         }
-        let heads = ["purgeable", "stage", "could free", "purges", "freed"];
-        write!(
-            f,
-            "\n{:<24} {:>12} {:>12} {:>8} {:>12}",
-            heads[0], heads[1], heads[2], heads[3], heads[4]
-        )?;
+        let [name, stage, could_free] = ["purgeable", "stage", "could free"];
+        let [entries, hits, purges, freed] = ["entries", "hits", "purges", "freed"];
+        write!(f, "\n{name:<24} {stage:>9} {could_free:>12} {entries:>10} {hits:>7}")?;
+        write!(f, " {purges:>8} {freed:>12}")?;
         for purgeable in &self.purgeables {
-            let stage = purgeable.stage;
+            let (name, stage) = (&purgeable.name, purgeable.stage);
             let could_free = ByteSize(purgeable.purgeable_bytes).to_string();
+            let entries = purgeable.entries.map_or("-".to_owned(), |entries| entries.to_string());
+            let hits = purgeable.hit_ratio();
+            let hits = hits.map_or("-".to_owned(), |ratio| format!("{:.1} %", 100.0 * ratio));
+            let purges = purgeable.purges_total;
             let freed = ByteSize(purgeable.freed_bytes_total).to_string();
-            let (name, purges) = (&purgeable.name, purgeable.purges_total);
-            write!(f, "\n{name:<24} {stage:>12} {could_free:>12} {purges:>8} {freed:>12}")?;
+            write!(f, "\n{name:<24} {stage:>9} {could_free:>12} {entries:>10} {hits:>7}")?;
+            write!(f, " {purges:>8} {freed:>12}")?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! [`try_lock`]: how a purge takes a lock.
+//! [`try_lock`]: how a purge takes a lock, and [`try_lock_briefly`] who reads figures.
 
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
@@ -10,4 +10,18 @@ pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
         Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
         Err(TryLockError::WouldBlock) => None,
     }
+}
+
+/// How often a lock that is held for a moment at a time is tried.
+const TRIES: usize = 8;
+
+/// As [`try_lock`], with a little patience: for a lock that is held for the length of a look-up.
+/// `None` under one that is held for longer, as by a thread that is gone since a fork.
+pub(crate) fn try_lock_briefly<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    (0..TRIES).find_map(|tried| {
+        if tried > 0 {
+            std::thread::yield_now();
+        }
+        try_lock(mutex)
+    })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bursar_alloc::TagHandle;
 
-use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable};
+use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable, PurgeableFigures};
 use crate::registry::Entry;
 
 /// Two closures that say how much there is to free and free it: what has no adapter of its own is
@@ -49,6 +49,7 @@ pub struct FnPurgeable {
     purgeable_bytes: Box<dyn Fn() -> u64 + Send + Sync>,
     purge: Box<dyn Fn(&PurgeRequest) -> PurgeOutcome + Send + Sync>,
     pressure_passed: Option<Box<dyn Fn() + Send + Sync>>,
+    figures: Option<Box<dyn Fn() -> PurgeableFigures + Send + Sync>>,
 }
 
 impl FnPurgeable {
@@ -63,12 +64,33 @@ impl FnPurgeable {
             purgeable_bytes: Box::new(purgeable_bytes),
             purge: Box::new(purge),
             pressure_passed: None,
+            figures: None,
         }
     }
 
     /// Calls `f` once after each pressure: see [`Purgeable::pressure_passed`].
     pub fn on_pressure_passed(self, f: impl Fn() + Send + Sync + 'static) -> Self {
         Self { pressure_passed: Some(Box::new(f)), ..self }
+    }
+
+    /// Has `figures` say what is counted of it, for statistics: see [`Purgeable::figures`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bursar::{FnPurgeable, PurgeOutcome, Purgeable, PurgeableFigures, Tag};
+    ///
+    /// static DRAFTS: Tag = Tag::new("drafts");
+    ///
+    /// let purgeable = FnPurgeable::new(&DRAFTS, || 0, |_| PurgeOutcome::Empty).figures(|| {
+    ///     let mut figures = PurgeableFigures::default();
+    ///     figures.entries = Some(7);
+    ///     figures
+    /// });
+    /// assert_eq!(Purgeable::figures(&purgeable).entries, Some(7));
+    /// ```
+    pub fn figures(self, figures: impl Fn() -> PurgeableFigures + Send + Sync + 'static) -> Self {
+        Self { figures: Some(Box::new(figures)), ..self }
     }
 }
 
@@ -88,6 +110,11 @@ impl Purgeable for FnPurgeable {
             let _tag = self.tag.enter();
             pressure_passed();
         }
+    }
+
+    fn figures(&self) -> PurgeableFigures {
+        let _tag = self.tag.enter();
+        self.figures.as_ref().map(|figures| figures()).unwrap_or_default()
     }
 }
 

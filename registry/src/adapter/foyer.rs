@@ -9,7 +9,7 @@ use foyer_memory::Cache;
 
 use super::poll::poll_briefly;
 use super::share::{self, Due, Evict, Evicted};
-use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable};
+use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, PurgeableFigures};
 use crate::registry::Entry;
 
 /// Makes a `foyer::Cache` purgeable: foyer's in-memory cache, not the memory of a hybrid one.
@@ -93,6 +93,12 @@ where
 
     fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
         share::purge(&self.tag, request, self.is_in_bytes, &mut Thinning(&self.cache))
+    }
+
+    /// foyer tells of look-ups by a metrics registry of its own, if at all.
+    fn figures(&self) -> PurgeableFigures {
+        let entries = Some(self.cache.entries() as u64);
+        PurgeableFigures { entries, ..PurgeableFigures::default() }
     }
 
     fn set_bounds(&self, bounds: &Bounds) -> bool {

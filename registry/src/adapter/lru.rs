@@ -9,9 +9,9 @@ use bursar_alloc::{TagHandle, tag_usage};
 use lru::{DefaultHasher, LruCache};
 
 use super::share::{self, Due, Evict, Evicted};
-use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable};
+use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, PurgeableFigures};
 use crate::registry::Entry;
-use crate::try_lock::try_lock;
+use crate::try_lock::{try_lock, try_lock_briefly};
 
 /// Makes an `LruCache` behind a mutex purgeable: the least recently used go first.
 ///
@@ -76,6 +76,15 @@ where
             return PurgeOutcome::Busy;
         }
         share::purge(&self.tag, request, false, &mut Locked(&cache))
+    }
+
+    /// Nothing is known while someone holds the lock for long.
+    fn figures(&self) -> PurgeableFigures {
+        let entries = self.cache.upgrade().and_then(|cache| {
+            let locked = try_lock_briefly(&cache)?;
+            Some(locked.len() as u64)
+        });
+        PurgeableFigures { entries, ..PurgeableFigures::default() }
     }
 
     fn set_bounds(&self, bounds: &Bounds) -> bool {

@@ -9,7 +9,7 @@ use bursar_alloc::{TagHandle, tag_usage};
 
 use super::poll::poll_briefly;
 use super::share::{self, Due, Evict, Evicted};
-use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable};
+use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable, PurgeableFigures};
 use crate::registry::Entry;
 
 /// Makes a [`moka::sync::Cache`] purgeable.
@@ -121,6 +121,12 @@ impl<C: MokaCache> Moka<C> {
 
     fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
         share::purge(&self.tag, request, self.is_in_bytes, &mut &*self)
+    }
+
+    /// As of moka's last maintenance; it counts no look-ups.
+    fn figures(&self) -> PurgeableFigures {
+        let entries = Some(self.cache.entry_count());
+        PurgeableFigures { entries, ..PurgeableFigures::default() }
     }
 
     fn counted_units(&self) -> u64 {
@@ -274,6 +280,10 @@ macro_rules! adapter {
 
             fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
                 self.0.purge(request)
+            }
+
+            fn figures(&self) -> PurgeableFigures {
+                self.0.figures()
             }
         }
 

@@ -9,7 +9,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Lifecycle, UnitWeighter, Weighter};
 
 use super::share::{self, Due, Evict, Evicted};
-use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable};
+use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, PurgeableFigures};
 use crate::registry::Entry;
 
 /// Makes a [`quick_cache::sync::Cache`] purgeable.
@@ -154,6 +154,13 @@ where
             let _tag = self.tag.enter();
             cache.set_capacity(lowered.from);
         }
+    }
+
+    /// Look-ups are counted by quick_cache's feature `stats` only, which is the program's to
+    /// turn on.
+    fn figures(&self) -> PurgeableFigures {
+        let entries = self.cache.upgrade().map(|cache| cache.len() as u64);
+        PurgeableFigures { entries, ..PurgeableFigures::default() }
     }
 
     fn set_bounds(&self, bounds: &Bounds) -> bool {

@@ -14,9 +14,9 @@ use self::builder::Weigher;
 use self::ring::{Removed, Ring, Slot};
 use super::contain::drop_each;
 use super::weigh::weigh;
-use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
+use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, PurgeableFigures, RebuildCost};
 use crate::registry::Entry;
-use crate::try_lock::try_lock;
+use crate::try_lock::{try_lock, try_lock_briefly};
 
 pub use self::builder::BoundedLogBuilder;
 pub use self::stats::BoundedLogStats;
@@ -292,6 +292,14 @@ impl<T: Send> Purgeable for Inner<T> {
     fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
         let _tag = self.tag.enter();
         self.evict(request)
+    }
+
+    /// A log is read as a whole: there are no hits. Nothing is known while someone holds the
+    /// log's lock for long.
+    fn figures(&self) -> PurgeableFigures {
+        let content = try_lock_briefly(&self.content);
+        let entries = content.map(|content| content.ring.len() as u64);
+        PurgeableFigures { entries, ..PurgeableFigures::default() }
     }
 
     /// Bounds of nothing are taken as one entry, or one byte: none is kept then.

@@ -20,7 +20,7 @@ use super::contain::contain;
 use super::weigh::{freed, weigh};
 use crate::error::Error;
 use crate::ladder::Stage;
-use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
+use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, PurgeableFigures, RebuildCost};
 use crate::registry::Entry;
 
 pub use self::builder::PoolBuilder;
@@ -291,6 +291,15 @@ impl<T: Send> Purgeable for Inner<T> {
 
     fn purge(&self, request: &PurgeRequest) -> PurgeOutcome {
         self.drain(request.target_bytes, || request.is_late())
+    }
+
+    /// Objects that were handed out again are hits, those that were built for it misses.
+    fn figures(&self) -> PurgeableFigures {
+        PurgeableFigures {
+            entries: Some(self.idle.len() as u64),
+            hits_total: Some(self.counters.reused.get()),
+            misses_total: Some(self.counters.created.get()),
+        }
     }
 
     /// Bounds of nothing, or of more than there may be, are taken as the next that may be.

@@ -18,7 +18,7 @@ use self::shard::Shard;
 use super::spread::part_of;
 use super::weigh::freed;
 use crate::error::Error;
-use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, RebuildCost};
+use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, PurgeableFigures, RebuildCost};
 use crate::registry::Entry;
 
 pub use self::builder::WeakCacheBuilder;
@@ -300,6 +300,19 @@ impl<K: Hash + Eq + Send, V: Send + Sync> Purgeable for Inner<K, V> {
             }
         }
         PurgeOutcome::of(freed_bytes, is_busy)
+    }
+
+    /// Entries live and dead. Nothing is known while someone holds a shard's lock for long.
+    fn figures(&self) -> PurgeableFigures {
+        let stats = self.shards.iter().try_fold(WeakCacheStats::default(), |mut sum, shard| {
+            sum.add(&shard.try_stats()?);
+            Some(sum)
+        });
+        PurgeableFigures {
+            entries: stats.map(|stats| stats.entries as u64),
+            hits_total: stats.map(|stats| stats.hits_total),
+            misses_total: stats.map(|stats| stats.misses_total),
+        }
     }
 
     /// It has no bound in bytes: those are for the values' holders to answer. A bound of no

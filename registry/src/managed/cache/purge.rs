@@ -7,7 +7,7 @@ use super::Cache;
 use super::inner::Inner;
 use super::table::Removed;
 use crate::managed::contain::drop_each_then_panic;
-use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable};
+use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, PurgeableFigures};
 use crate::registry::Entry;
 
 /// Entries that a shard gives up under one lock, at most: some tens of microseconds.
@@ -106,6 +106,16 @@ impl<K: Hash + Eq + Send, V: Send> Purgeable for Inner<K, V> {
             self.purge_oldest(request.target_bytes, &mut progress);
         }
         PurgeOutcome::of(progress.freed_bytes, progress.is_busy || progress.is_late())
+    }
+
+    /// Look-ups are not known while someone holds a shard's lock for long.
+    fn figures(&self) -> PurgeableFigures {
+        let lookups = self.shards().try_fold((0u64, 0u64), |(hits, misses), shard| {
+            let (more_hits, more_misses) = shard.try_lookups()?;
+            Some((hits + more_hits, misses + more_misses))
+        });
+        let (hits_total, misses_total) = lookups.unzip();
+        PurgeableFigures { entries: Some(self.books.entries() as u64), hits_total, misses_total }
     }
 
     fn set_bounds(&self, bounds: &Bounds) -> bool {

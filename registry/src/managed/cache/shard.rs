@@ -9,7 +9,7 @@ use super::books::{Books, Held};
 use super::stats::Counts;
 use super::table::{Nanos, Removed, Slot, Table};
 use crate::managed::weigh::attribute;
-use crate::try_lock::try_lock;
+use crate::try_lock::{try_lock, try_lock_briefly};
 
 /// Entries, and counts of what happened to them.
 #[derive(Debug)]
@@ -101,6 +101,11 @@ impl<K: Hash + Eq, V> Shard<K, V> {
                 Ok(None)
             }
         }
+    }
+
+    /// Look-ups that hit and that missed; `None` if someone holds the lock for long.
+    pub(super) fn try_lookups(&self) -> Option<(u64, u64)> {
+        try_lock_briefly(&self.state).map(|state| (state.counts.hits, state.counts.misses))
     }
 
     /// `None` if someone holds the lock.

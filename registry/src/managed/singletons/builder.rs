@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use bursar_alloc::TagHandle;
 
 use super::Singletons;
-use super::inner::Inner;
+use super::inner::{Gone, Inner};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Error;
 use crate::managed::rate_limit::{RateLimit, Window};
@@ -99,6 +99,7 @@ impl SingletonsBuilder {
             table: RwLock::new(BTreeMap::new()),
             tags_taken: Arc::new(AtomicUsize::new(0)),
             refused: AtomicU64::new(0),
+            gone: Gone::default(),
             tag: self.tag,
         };
         Singletons { inner: Arc::new(inner) }

@@ -39,6 +39,23 @@ pub(super) struct Inner {
     pub(super) table: RwLock<Table>,
     pub(super) tags_taken: Arc<AtomicUsize>,
     pub(super) refused: AtomicU64,
+    /// Of the names that were taken out.
+    pub(super) gone: Gone,
+}
+
+/// What names that are there no more had counted. Written with the table locked for writing.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    accesses: AtomicU64,
+    builds: AtomicU64,
+}
+
+impl Gone {
+    fn add(&self, slot: &Slot) {
+        let counted = slot.counted();
+        self.accesses.fetch_add(counted.accesses, Ordering::Relaxed);
+        self.builds.fetch_add(counted.builds, Ordering::Relaxed);
+    }
 }
 
 /// What a look-up found under a name that is there.
@@ -49,8 +66,11 @@ pub(super) enum Found<'a, T> {
 }
 
 /// Takes a slot out; an empty map keeps no memory.
-fn take(table: &mut Table, name: &str) -> Option<Arc<Slot>> {
+fn take(table: &mut Table, name: &str, gone: &Gone) -> Option<Arc<Slot>> {
     let slot = table.remove(name);
+    if let Some(slot) = &slot {
+        gone.add(slot);
+    }
     if table.is_empty() {
         *table = Table::new();
     }
@@ -180,6 +200,9 @@ impl Inner {
             other.check(Kind::of::<T>())?;
         }
         let replaced = table.insert(Arc::clone(&slot.name), slot);
+        if let Some(replaced) = &replaced {
+            self.gone.add(replaced);
+        }
         drop(table);
         let Some(replaced) = replaced else {
             return Ok(None);
@@ -206,12 +229,15 @@ impl Inner {
     /// Takes a slot out, for the caller to drop.
     pub(super) fn remove(&self, name: &str) -> Option<Arc<Slot>> {
         let _tag = self.tag.enter();
-        take(&mut self.write(), name)
+        take(&mut self.write(), name, &self.gone)
     }
 
     pub(super) fn clear(&self) {
-        let table = mem::take(&mut *self.write());
+        let mut table = self.write();
+        table.values().for_each(|slot| self.gone.add(slot));
+        let taken = mem::take(&mut *table);
         drop(table);
+        drop(taken);
     }
 
     pub(super) fn slots(&self) -> Vec<Arc<Slot>> {
@@ -232,7 +258,25 @@ impl Inner {
 
     pub(super) fn reset_stats(&self) {
         self.refused.store(0, Ordering::Relaxed);
+        self.gone.accesses.store(0, Ordering::Relaxed);
+        self.gone.builds.store(0, Ordering::Relaxed);
         self.slots().iter().for_each(|slot| slot.reset_counters());
+    }
+
+    /// How many are built; how often one was found, and how often built, by look-ups so far.
+    /// `None` if the table is locked for writing.
+    pub(super) fn try_lookups(&self) -> Option<(u64, u64, u64)> {
+        let table = retry(|| self.table.try_read())?;
+        let mut built = 0;
+        let mut accesses = self.gone.accesses.load(Ordering::Relaxed);
+        let mut builds = self.gone.builds.load(Ordering::Relaxed);
+        for counted in table.values().map(|slot| slot.counted()) {
+            built += u64::from(counted.is_built);
+            accesses += counted.accesses;
+            builds += counted.builds;
+        }
+        // Whoever builds is counted as a build first, and as a look-up when he has the value.
+        Some((built, accesses.saturating_sub(builds), builds))
     }
 
     pub(super) fn stats(&self) -> SingletonsStats {
@@ -309,7 +353,7 @@ impl Drop for Visit<'_> {
         let is_listed = table.get(&self.slot.name).is_some_and(|it| Arc::ptr_eq(it, &self.slot));
         // It holds nothing that a user made, and this visit keeps it beyond the lock.
         if is_last && is_listed && self.cell.get().is_none() {
-            take(&mut table, &self.slot.name);
+            take(&mut table, &self.slot.name, &self.inner.gone);
         }
     }
 }

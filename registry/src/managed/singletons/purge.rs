@@ -7,7 +7,7 @@ use super::inner::Inner;
 use super::slot::{Slot, Value};
 use crate::ladder::Stage;
 use crate::managed::weigh::freed;
-use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable};
+use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable, PurgeableFigures};
 use crate::registry::Entry;
 
 impl Inner {
@@ -50,6 +50,19 @@ impl Purgeable for Inner {
             }
         }
         PurgeOutcome::of(freed_bytes, is_busy)
+    }
+
+    /// Values that are there; look-ups that found one, and values built for one that did not.
+    /// Names that are gone stay counted. Nothing is known while someone changes the table.
+    fn figures(&self) -> PurgeableFigures {
+        let Some((built, found, builds)) = self.try_lookups() else {
+            return PurgeableFigures::default();
+        };
+        PurgeableFigures {
+            entries: Some(built),
+            hits_total: Some(found),
+            misses_total: Some(builds),
+        }
     }
 }
 

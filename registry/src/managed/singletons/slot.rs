@@ -97,6 +97,14 @@ struct Counters {
     last_used: AtomicU64,
 }
 
+/// What a slot has counted so far.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    pub(super) is_built: bool,
+    pub(super) accesses: u64,
+    pub(super) builds: u64,
+}
+
 impl Slot {
     pub(super) fn new(
         name: &str,
@@ -207,6 +215,15 @@ impl Slot {
 
     pub(super) fn last_used(&self) -> Duration {
         Duration::from_nanos(self.counters.last_used.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn counted(&self) -> Counted {
+        Counted {
+            is_built: self.cell.load().get().is_some(),
+            // Before the builds: one in between is no look-up yet.
+            accesses: self.counters.accesses.load(Ordering::Relaxed),
+            builds: self.counters.builds.load(Ordering::Relaxed),
+        }
     }
 
     pub(super) fn reset_counters(&self) {

@@ -10,7 +10,7 @@ use lru::LruCache;
 
 use super::stats::WeakCacheStats;
 use crate::managed::contain::drop_each;
-use crate::try_lock::try_lock;
+use crate::try_lock::{try_lock, try_lock_briefly};
 
 /// Entries in order of use. Keys are dropped when the lock is no longer held: their destructors
 /// may do anything. Of values, only memory goes here: their destructors have run.
@@ -66,8 +66,12 @@ impl<K: Hash + Eq, V> Shard<K, V> {
     }
 
     pub(super) fn stats(&self) -> WeakCacheStats {
-        let table = self.lock();
-        WeakCacheStats { entries: table.entries.len(), ..table.stats }
+        self.lock().stats()
+    }
+
+    /// `None` if someone holds the lock for long.
+    pub(super) fn try_stats(&self) -> Option<WeakCacheStats> {
+        try_lock_briefly(&self.table).map(|table| table.stats())
     }
 
     /// The value of `key`, which is then the latest used; an entry whose value is gone goes too.
@@ -206,6 +210,10 @@ impl<K: Hash + Eq, V> Shard<K, V> {
 }
 
 impl<K: Hash + Eq, V> Table<K, V> {
+    fn stats(&self) -> WeakCacheStats {
+        WeakCacheStats { entries: self.entries.len(), ..self.stats }
+    }
+
     fn insert(&mut self, key: K, weak: Weak<V>, removed: &mut Removed<K, V>) {
         if let Some(present) = self.entries.get_mut(&key) {
             // The key that came is dropped by this: hand it out instead.
