@@ -10,6 +10,7 @@ use bursar_alloc::Tag;
 
 use crate::budget::Budget;
 use crate::builder::{Builder, TagBudgets};
+use crate::doctor::{Advice, Checkup, examine};
 use crate::error::Error;
 use crate::history::History;
 use crate::pressure::PressureLevel;
@@ -112,6 +113,15 @@ impl Bursar {
     #[must_use]
     pub fn history(&self) -> History {
         self.handle.history()
+    }
+
+    /// Plain-language findings from [`stats`](Self::stats), [`history`](Self::history) and
+    /// [`usage`](crate::usage), the gravest first. For rates, [`examine`] a [`Checkup`] with an
+    /// earlier reading. Costs what these three do and a pass over them.
+    #[must_use]
+    pub fn examine(&self) -> Vec<Advice> {
+        let checkup = Checkup::new(self.stats()).with_history(self.history());
+        examine(&checkup.with_usage(bursar_alloc::usage()))
     }
 
     /// Records from here on into `writer`, as lines of JSON (`docs/trace.md`), until the returned

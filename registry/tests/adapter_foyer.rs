@@ -70,3 +70,11 @@ fn a_cache_that_has_no_time_is_busy_and_its_bound_is_its_capacity() {
     assert!((700..=800).contains(&cache.entries()), "{}", cache.entries());
     assert!(!set(None, Some(1 << 20)) && !set(Some(0), None));
 }
+
+#[test]
+fn its_entries_are_counted_and_no_lookups() {
+    static TAG: Tag = Tag::new("foyer/figures");
+    let cache = filled(&TAG);
+    let figures = Entry::from(FoyerAdapter::new(&TAG, &cache)).purgeable().figures();
+    assert_eq!((figures.entries, figures.hits_total), (Some(ENTRIES), None));
+}

@@ -121,3 +121,11 @@ fn its_bound_is_a_number_of_entries() {
     assert!(!set(None, Some(1 << 20)) && !set(Some(0), None) && !set(Some(50), Some(1)));
     assert_eq!(cache.lock().unwrap().len(), 100);
 }
+
+#[test]
+fn its_entries_are_counted_and_no_lookups() {
+    static TAG: Tag = Tag::new("lru/figures");
+    let cache = filled(&TAG);
+    let figures = Entry::from(LruAdapter::new(&TAG, &cache)).purgeable().figures();
+    assert_eq!((figures.entries, figures.hits_total), (Some(ENTRIES), None));
+}

@@ -232,3 +232,16 @@ fn a_future_cache_whose_listener_waits_is_busy_and_is_purged_once_it_does_not() 
     let purged = purge(&entry, &TAG, u64::MAX);
     assert!(purged.lost > 90 * 1024, "{purged:?}");
 }
+
+#[test]
+fn the_entries_of_both_caches_are_counted_and_no_lookups() {
+    static TAG: Tag = Tag::new("moka/figures");
+    let _turn = take_turn();
+    let of = |entry: Entry| {
+        let figures = entry.purgeable().figures();
+        (figures.entries, figures.hits_total)
+    };
+    let expected = (Some(ENTRIES), None);
+    assert_eq!(of(MokaAdapter::new(&TAG, &filled(&TAG)).into()), expected);
+    assert_eq!(of(MokaFutureAdapter::new(&TAG, &filled_future(&TAG)).into()), expected);
+}

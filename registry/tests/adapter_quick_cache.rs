@@ -150,3 +150,11 @@ fn a_growing_cache_is_kept_within_the_budget() {
     }
     assert!(most_bytes < 40 << 20, "{most_bytes} of more than 200 MB that went in");
 }
+
+#[test]
+fn its_entries_are_counted_and_no_lookups() {
+    static TAG: Tag = Tag::new("quick_cache/figures");
+    let cache = filled(&TAG);
+    let figures = Entry::from(QuickCacheAdapter::new(&TAG, &cache)).purgeable().figures();
+    assert_eq!((figures.entries, figures.hits_total), (Some(ENTRIES), None));
+}
