@@ -35,6 +35,7 @@ fn gaps_in_pages_are_a_notice_and_a_warning_once_they_last() {
     assert_warns_once_it_lasts(&stats, AdviceCode::Fragmentation, &says);
     let little = with(|stats| {
         (stats.sample.live_bytes, stats.sample.active_bytes) = (4 * MIB, Some(8 * MIB));
+        stats.sample.working_set_bytes = Some(20 * MIB);
     });
     assert_eq!(found_in(little), [], "of a small heap it is no loss");
 }
