@@ -2,11 +2,11 @@
 
 use super::advice::{AdviceCode, Severity};
 use super::checkup::Checkup;
-use super::found::{Found, shown};
+use super::found::{Found, Kinds, shown};
 use crate::pressure::PressureLevel;
 use crate::source::{LimitAnswer, LimitSource};
 
-pub(super) fn examine(checkup: &Checkup) -> Vec<Vec<Found>> {
+pub(super) fn examine(checkup: &Checkup) -> Kinds {
     let findings = [
         never_met(checkup),
         above_limit(checkup),

@@ -2,11 +2,11 @@
 
 use super::advice::{AdviceCode, Severity};
 use super::checkup::Checkup;
-use super::found::{Found, ratio};
+use super::found::{Found, Kinds, ratio};
 use crate::reading::MemoryStall;
 use crate::source::LimitSource;
 
-pub(super) fn examine(checkup: &Checkup) -> Vec<Vec<Found>> {
+pub(super) fn examine(checkup: &Checkup) -> Kinds {
     let findings =
         [oom_kills(checkup), swapping(checkup), machine_swaps(checkup), thrashing(checkup)];
     findings.into_iter().map(|found| found.into_iter().collect()).collect()

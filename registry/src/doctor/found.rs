@@ -16,6 +16,9 @@ pub(super) const MOST_OF_A_KIND: usize = 5;
 /// longer is somebody's essay, or hostile.
 const MOST_CHARS: usize = 200;
 
+/// Findings, those of each kind in a list of their own.
+pub(super) type Kinds = Vec<Vec<Found>>;
+
 /// A finding, and the bytes it is about: those of more bytes come first.
 #[derive(Debug)]
 pub(super) struct Found {

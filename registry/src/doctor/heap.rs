@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::advice::{AdviceCode, Severity};
 use super::checkup::Checkup;
-use super::found::{Found, ratio};
+use super::found::{Found, Kinds, ratio};
 use crate::pressure::{Diagnosis, Sample};
 
-pub(super) fn examine(checkup: &Checkup) -> Vec<Vec<Found>> {
+pub(super) fn examine(checkup: &Checkup) -> Kinds {
     let findings = [fragmentation(checkup), dirty_pages(checkup)];
     findings.into_iter().map(|found| found.into_iter().collect()).collect()
 }

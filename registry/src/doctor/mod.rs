@@ -20,7 +20,7 @@ use std::cmp::Reverse;
 pub use self::advice::{Advice, AdviceCode, Figure, Severity};
 pub use self::checkup::Checkup;
 
-use self::found::{Found, largest};
+use self::found::{Found, Kinds, largest};
 
 /// Says what is wrong with a process or worth knowing of it, the gravest first, and of those of
 /// one severity the largest. Nothing is found in a healthy one.
@@ -48,7 +48,7 @@ use self::found::{Found, largest};
 /// ```
 #[must_use]
 pub fn examine(checkup: &Checkup) -> Vec<Advice> {
-    let parts: [fn(&Checkup) -> Vec<Vec<Found>>; 7] = [
+    let parts: [fn(&Checkup) -> Kinds; 7] = [
         budget::examine,
         container::examine,
         monitor::examine,

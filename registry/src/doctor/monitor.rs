@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::advice::{AdviceCode, Severity};
 use super::checkup::Checkup;
-use super::found::{Found, shown, span};
+use super::found::{Found, Kinds, shown, span};
 use crate::pressure::PressureLevel;
 
-pub(super) fn examine(checkup: &Checkup) -> Vec<Vec<Found>> {
+pub(super) fn examine(checkup: &Checkup) -> Kinds {
     let findings = [
         stalled(checkup),
         emergency_reached(checkup),

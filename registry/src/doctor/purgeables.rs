@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::advice::{AdviceCode, Severity};
 use super::checkup::Checkup;
-use super::found::{Found, names, ratio, shown};
+use super::found::{Found, Kinds, names, ratio, shown};
 use crate::stats::PurgeableStats;
 
-pub(super) fn examine(checkup: &Checkup) -> Vec<Vec<Found>> {
+pub(super) fn examine(checkup: &Checkup) -> Kinds {
     let earlier = checkup.earlier_purgeables();
     let mut kinds: [Vec<Found>; 5] = Default::default();
     for purgeable in &checkup.stats.purgeables {

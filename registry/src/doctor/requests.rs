@@ -2,10 +2,10 @@
 
 use super::advice::{AdviceCode, Severity};
 use super::checkup::Checkup;
-use super::found::{Found, ratio, shown};
+use super::found::{Found, Kinds, ratio, shown};
 use crate::service::RouteStats;
 
-pub(super) fn examine(checkup: &Checkup) -> Vec<Vec<Found>> {
+pub(super) fn examine(checkup: &Checkup) -> Kinds {
     vec![heavy_routes(checkup), shedding(checkup).into_iter().collect()]
 }
 

@@ -8,9 +8,9 @@ use bytesize::ByteSize;
 
 use super::advice::{AdviceCode, Severity};
 use super::checkup::Checkup;
-use super::found::{Found, ratio, shown, span};
+use super::found::{Found, Kinds, ratio, shown, span};
 
-pub(super) fn examine(checkup: &Checkup) -> Vec<Vec<Found>> {
+pub(super) fn examine(checkup: &Checkup) -> Kinds {
     let usage = checkup.usage.as_ref();
     let threads = usage.map_or(0, |usage| usage.thread_slots_refused_total);
     let blocks = usage.map_or(0, |usage| usage.unattributed_blocks_total);
@@ -29,11 +29,15 @@ const GROWTH_SPAN: Duration = Duration::from_secs(10);
 /// Of what it allocated meanwhile, a tag that only grows has freed less than this. What serves
 /// requests frees nearly everything again.
 const FREED_SHARE: f64 = 0.05;
-/// Above this the budget is reached before somebody looks again.
-const SOON: Duration = Duration::from_secs(3600);
+/// Until then a process fills its tables and pools: what it keeps of that is no leak.
+const WARM_UP: Duration = Duration::from_secs(60);
+/// Below this the budget is reached before somebody has looked into it.
+const SOON: Duration = Duration::from_secs(600);
 
 fn growing(checkup: &Checkup) -> Vec<Found> {
-    let Some(time) = checkup.span().filter(|&time| time >= GROWTH_SPAN) else { return Vec::new() };
+    let is_warm = checkup.earlier.as_ref().is_some_and(|earlier| earlier.uptime >= WARM_UP);
+    let time = checkup.span().filter(|&time| is_warm && time >= GROWTH_SPAN);
+    let Some(time) = time else { return Vec::new() };
     let earlier = checkup.earlier_tags();
     let mut purgeable: HashMap<&str, u64> = HashMap::new();
     for other in &checkup.stats.purgeables {

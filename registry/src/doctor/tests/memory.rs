@@ -84,7 +84,7 @@ fn a_tag_that_only_grows_is_told_with_its_rate_and_when_the_budget_is_reached() 
 }
 
 #[test]
-fn growth_is_not_told_of_a_cache_nor_over_seconds_nor_from_another_run() {
+fn growth_is_not_told_of_a_cache_nor_over_seconds_nor_of_a_start_nor_from_another_run() {
     let (earlier, mut stats) = grew(6, 6);
     stats.purgeables.push(purgeable("sessions", 7));
     assert_eq!(examined(earlier.clone(), stats), [], "it can be had back");
@@ -92,6 +92,9 @@ fn growth_is_not_told_of_a_cache_nor_over_seconds_nor_from_another_run() {
     let (_, stats) = grew(6, 6);
     let moment = Stats { uptime: UPTIME - Duration::from_secs(5), ..earlier.clone() };
     assert_eq!(examined(moment, stats.clone()), []);
+    let start = Stats { uptime: Duration::from_secs(59), ..earlier.clone() };
+    let soon = Stats { uptime: Duration::from_secs(90), ..stats.clone() };
+    assert_eq!(examined(start, soon), []);
     let another_run = Stats { uptime: UPTIME + Duration::from_secs(60), ..earlier };
     assert_eq!(examined(another_run, stats), []);
 }
