@@ -26,14 +26,22 @@ pub enum Stage {
     Emergency,
 }
 
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Stage {
+    /// The stage's name in lower case, as in JSON and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Collect => "collect",
             Self::Trim => "trim",
             Self::Release => "release",
             Self::Emergency => "emergency",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

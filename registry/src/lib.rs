@@ -123,6 +123,8 @@ pub use crate::report::{
     CleanupReport, CollectReport, Compliance, EmergencyReport, PurgeReport, PurgeStatus,
     StageReport,
 };
+#[cfg(feature = "openmetrics")]
+pub use crate::service::open_metrics;
 pub use crate::service::{
     HeavyRequest, InRequest, Refused, RequestExt, RequestGuard, RequestScope, RequestUsage,
     Reservation, RouteStats, Shedding,

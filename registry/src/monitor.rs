@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::cooldown::{Cooldown, FIRST_WAIT};
 use crate::cpu_share::CpuShare;
 use crate::growth::Growth;
+use crate::history::LevelChange;
 use crate::ladder::{Candidate, Plan};
 use crate::pressure::{
     Diagnosis, Finding, Pressure, PressureLevel, Sample, diagnose, level_reached,
@@ -27,8 +28,9 @@ use crate::profile::Profile;
 use crate::registry::{Registry, Slot};
 use crate::report::CleanupReport;
 use crate::source::{LimitReport, Sources};
+use crate::stats::Stats;
 use crate::status::Shared;
-use crate::telemetry;
+use crate::telemetry::Telemetry;
 use asked::PutOff;
 use pages::PageReturn;
 use relief::Relief;
@@ -75,6 +77,7 @@ pub(crate) struct Monitor {
     /// What was asked for and is still to be done.
     asked: Asked,
     put_off: PutOff,
+    telemetry: Telemetry,
     /// A cleanup was cut short: usage is to be read at once.
     is_hurried: bool,
 }
@@ -136,6 +139,7 @@ impl Monitor {
             pages: PageReturn::default(),
             asked: Asked::default(),
             put_off: PutOff::default(),
+            telemetry: Telemetry::default(),
             is_hurried: false,
         }
     }
@@ -197,10 +201,7 @@ impl Monitor {
         };
         self.shared.signal().set_usage(finding.usage);
         self.shared.signal().set(self.pressure.level);
-        if let Some(change) = change {
-            telemetry::level_changed(&change);
-        }
-        telemetry::sampled(now);
+        self.tell(change, now);
         if self.pressure.level == PressureLevel::Emergency && before < PressureLevel::Emergency {
             self.write_last_report();
         }
@@ -259,14 +260,24 @@ impl Monitor {
         };
         let report = self.carry_out(&plan, &slots);
         let futile = futility(&report, &self.settings.budget);
-        self.publish(report);
+        self.publish(report, Some(futile.is_some()));
         futile
     }
 
-    /// Lets everyone know what a cleanup did.
-    fn publish(&self, report: CleanupReport) {
-        telemetry::cleaned_up(&report);
+    /// Lets everyone know what a cleanup did, and whether it was futile, where that was judged.
+    fn publish(&self, report: CleanupReport, is_futile: Option<bool>) {
+        let stall_after = self.profile().stall_after;
+        self.telemetry.cleaned_up(&report, is_futile, stall_after, &self.shared);
         self.shared.lock().publish(report);
+    }
+
+    /// Lets everyone know what a reading found.
+    fn tell(&mut self, change: Option<LevelChange>, now: Duration) {
+        if let Some(change) = change {
+            self.telemetry.level_changed(&change, &self.shared);
+        }
+        let (budget, registry, shared) = (&self.settings.budget, &self.registry, &*self.shared);
+        self.telemetry.sampled(now, shared, || Stats::read(budget, registry, shared, now));
     }
 
     fn carry_out(&mut self, plan: &Plan, slots: &[Arc<Slot>]) -> CleanupReport {

@@ -59,13 +59,21 @@ pub enum Diagnosis {
     Outside,
 }
 
-impl fmt::Display for Diagnosis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Diagnosis {
+    /// Its name in lower case, as in JSON and events.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Live => "live",
             Self::Dirty => "dirty",
             Self::Outside => "outside",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

@@ -102,6 +102,9 @@ pub struct Stats {
     pub freed_bytes_total: u64,
     /// Bytes of freed pages given back to the system, where the allocator knows.
     pub collected_bytes_total: u64,
+    /// Panics of a `metrics` recorder or a `tracing` subscriber while it was told of a reading, a
+    /// level or a cleanup. Contained: what else it was to be told then is lost.
+    pub telemetry_panics_total: u64,
     /// Why nothing is done although usage is high, if that is so.
     pub cooldown: Option<Cooldown>,
     /// A callback that does not return.
@@ -197,6 +200,7 @@ impl Stats {
             purge_deferrals_total: status.purge_deferrals_total,
             freed_bytes_total: status.freed_bytes_total,
             collected_bytes_total: status.collected_bytes_total,
+            telemetry_panics_total: status.telemetry_panics_total,
             cooldown: status.cooldown.clone(),
             stall: status.stall(now, budget.profile().stall_after),
             last_report_error: status.last_report_error.clone(),

@@ -30,6 +30,8 @@ pub(crate) struct Status {
     pub(crate) purge_deferrals_total: u64,
     pub(crate) freed_bytes_total: u64,
     pub(crate) collected_bytes_total: u64,
+    /// Panics of those who are told of all this, contained.
+    pub(crate) telemetry_panics_total: u64,
     /// Why nothing is done although usage is high, if that is so.
     pub(crate) cooldown: Option<Cooldown>,
     /// The callback that runs now.

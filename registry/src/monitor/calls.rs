@@ -70,7 +70,7 @@ impl Monitor {
         slots: &[Arc<Slot>],
     ) -> CleanupReport {
         let report = self.carry_out(plan, slots);
-        self.publish(report.clone());
+        self.publish(report.clone(), None);
         self.read();
         report
     }

@@ -50,7 +50,7 @@ impl Monitor {
         };
         let report = self.carry_out(&plan, &slots);
         let futile = futility(&report, &self.settings.budget);
-        self.publish(report);
+        self.publish(report, Some(futile.is_some()));
         futile
     }
 }
