@@ -104,6 +104,3 @@ fn encode_value(kind: Kind, value: Value, encoder: &mut MetricEncoder<'_>) -> fm
         (_, Value::Real(value)) => encoder.encode_gauge(&value),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -143,8 +143,9 @@ pub(crate) static TAGS: Group<TagUsage> = Group {
         Figure::gauge(
             "bursar_tag_peak_bytes",
             "The highest live bytes of the tag that any reading saw.",
-            |tag| Some(tag.peak_bytes.into()),
-        ),
+            |tag: &TagUsage| Some(tag.peak_bytes.into()),
+        )
+        .of_the_highest(),
         Figure::counter(
             "bursar_tag_allocated_bytes_total",
             "Bytes allocated under the tag, growth and what was handed over to it included.",
