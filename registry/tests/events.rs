@@ -6,10 +6,11 @@ use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bursar::{
-    AccountingAllocator, Bursar, Entry, PressureLevel, PurgeOutcome, PurgeRequest, Purgeable,
-    System, Tag,
+    AccountingAllocator, Bursar, Entry, PressureLevel, Profile, PurgeOutcome, PurgeRequest,
+    Purgeable, System, Tag,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -177,6 +178,24 @@ fn a_callback_that_panics_is_a_warning_by_name() {
     );
     let warning = heard.iter().find(|event| event.level == Level::WARN).unwrap();
     assert_eq!(warning.field("purgeable"), Some("fragile"));
+}
+
+#[test]
+fn a_callback_that_took_too_long_is_an_error_once_it_returns() {
+    let heard = listen(
+        || (),
+        || {
+            let mut profile = Profile::default();
+            profile.stall_after = Duration::from_nanos(1);
+            let builder = Bursar::builder().budget("32MiB").profile(profile);
+            let bursar = builder.threadless(true).start().unwrap();
+            let slow = Answers(|| PurgeOutcome::Freed(u64::from(std::process::id())));
+            let _registration = bursar.register(Entry::new("slow", Arc::new(slow))).unwrap();
+            bursar.reclaim(PressureLevel::Emergency).unwrap();
+        },
+    );
+    let error = heard.iter().find(|event| event.level == Level::ERROR).unwrap();
+    assert_eq!(error.field("purgeable"), Some("slow"));
 }
 
 #[test]
