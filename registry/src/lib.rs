@@ -28,11 +28,12 @@
 //! know each other; `config` is every setting; `clock` and `source` bring time and usage in;
 //! `limit_budget` makes a budget of a limit; `registry` knows whom to ask; `thinned` and `history`
 //! keep what was; `asks` and `room` are what others ask of a monitor and of the budget without
-//! waiting, `signal` and `status` what they read; `cleanup` carries a plan out; `monitor` puts them
-//! together; `trace` and `replay` record a run and play it again; `bursar` is what a user holds,
-//! and `builder` makes it; `stats` is what is read; `try_lock` is how a purge takes a lock;
+//! waiting, `signal` and `status` what they read; `stats` is all that is read at one moment, and
+//! `doctor` what is to be said of that; `telemetry` tells others of what happens; `cleanup` carries
+//! a plan out; `monitor` puts them together; `trace` and `replay` record a run and play it again;
+//! `bursar` is what a user holds, and `builder` makes it; `try_lock` is how a purge takes a lock;
 //! `managed` is what people put into services, and `adapter` what they have there already;
-//! `service` is what they see of their requests.
+//! `service` is what is seen of requests, and served of all this.
 
 #![forbid(unsafe_code)]
 

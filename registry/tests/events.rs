@@ -89,8 +89,7 @@ fn listen(act: impl Fn() + Send + Sync + 'static, f: impl FnOnce()) -> Vec<Heard
     let heard = Arc::new(Mutex::new(Vec::new()));
     let listener = Listener { heard: Arc::clone(&heard), act: Box::new(act) };
     tracing::subscriber::with_default(listener, f);
-    let heard = lock(&heard).clone();
-    heard
+    lock(&heard).clone()
 }
 
 fn start() -> Bursar {

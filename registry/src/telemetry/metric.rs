@@ -29,7 +29,6 @@ pub(crate) enum Kind {
     /// Always 1; its labels say something.
     Info,
     /// Told by the `metrics` facade alone: statistics keep no distribution.
-    #[cfg_attr(not(feature = "metrics"), expect(dead_code))]
     Histogram,
 }
 
@@ -61,7 +60,7 @@ pub(crate) enum Value {
 
 impl Value {
     /// Without its fraction; 0 for what is below it.
-    #[cfg_attr(not(feature = "metrics"), expect(dead_code))]
+    #[cfg(feature = "metrics")]
     pub(crate) fn as_whole(self) -> u64 {
         match self {
             Self::Whole(value) => value,

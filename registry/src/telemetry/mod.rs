@@ -6,13 +6,13 @@
 //! allocate, lock, and read statistics. A panic of theirs is contained, and counted in
 //! [`Stats::telemetry_panics_total`].
 
-#[cfg(any(feature = "metrics", feature = "openmetrics", test))]
+#[cfg(any(feature = "metrics", feature = "openmetrics"))]
 pub(crate) mod catalog;
 #[cfg(feature = "tracing")]
 mod events;
 #[cfg(feature = "metrics")]
 mod facade;
-#[cfg(any(feature = "metrics", feature = "openmetrics", test))]
+#[cfg(any(feature = "metrics", feature = "openmetrics"))]
 pub(crate) mod metric;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,7 +33,7 @@ pub(crate) struct Telemetry {
 
 impl Telemetry {
     /// A reading was taken at `now`.
-    #[cfg_attr(not(feature = "metrics"), expect(unused_variables, clippy::unused_self))]
+    #[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
     pub(crate) fn sampled(
         &mut self,
         now: Duration,
