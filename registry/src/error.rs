@@ -203,6 +203,15 @@ pub enum Error {
         reason: String,
     },
 
+    /// A `StatsServer` could not be started.
+    #[error("the statistics cannot be served on {address}: {reason}")]
+    ServerNotStarted {
+        /// The path of the socket, or the address, as it was given.
+        address: String,
+        /// What is wrong with it, or what the system said.
+        reason: String,
+    },
+
     /// A cleanup was asked for from inside a purge callback.
     #[error(
         "a cleanup cannot be asked for from inside a purge callback: one runs already on this \
@@ -221,6 +230,46 @@ pub enum Error {
     /// A source of usage or limits could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
+}
+
+impl Error {
+    /// The variant's name in snake case, for programs: it stays when the text changes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = bursar::Budget::new(0).unwrap_err();
+    /// assert_eq!(error.code(), "budget_too_small");
+    /// ```
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnparsableBudget { .. } => "unparsable_budget",
+            Self::BudgetTooSmall { .. } => "budget_too_small",
+            Self::BudgetAboveLimit { .. } => "budget_above_limit",
+            Self::NoBudget { .. } => "no_budget",
+            Self::InvalidWatermarks { .. } => "invalid_watermarks",
+            Self::InvalidSetting { .. } => "invalid_setting",
+            Self::Contradiction { .. } => "contradiction",
+            Self::InvalidVariables { .. } => "invalid_variables",
+            Self::InvalidName { .. } => "invalid_name",
+            Self::DuplicateName { .. } => "duplicate_name",
+            Self::BoundsNotSet { .. } => "bounds_not_set",
+            Self::WrongType { .. } => "wrong_type",
+            Self::NameTaken { .. } => "name_taken",
+            Self::RecursiveBuild { .. } => "recursive_build",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::NoRoom { .. } => "no_room",
+            Self::AlreadyStarted => "already_started",
+            Self::NotInstalled => "not_installed",
+            Self::MonitorNotStarted { .. } => "monitor_not_started",
+            Self::ServerNotStarted { .. } => "server_not_started",
+            Self::InsideCallback => "inside_callback",
+            Self::NotRunning => "not_running",
+            Self::Tag(_) => "tag",
+            Self::Source(_) => "source",
+        }
+    }
 }
 
 /// A `BURSAR_*` variable that was refused.

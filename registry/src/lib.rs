@@ -126,9 +126,11 @@ pub use crate::report::{
 };
 #[cfg(feature = "openmetrics")]
 pub use crate::service::open_metrics;
+#[cfg(feature = "serde")]
+pub use crate::service::{Envelope, FORMAT_HEADER, FORMAT_VERSION, Failure};
 pub use crate::service::{
-    HeavyRequest, InRequest, Refused, RequestExt, RequestGuard, RequestScope, RequestUsage,
-    Reservation, RouteStats, Shedding,
+    Health, HealthStatus, HeavyRequest, InRequest, Refused, RequestExt, RequestGuard, RequestScope,
+    RequestUsage, Reservation, RouteStats, Shedding,
 };
 pub use crate::signal::{PressureSignal, Subscription};
 pub use crate::source::{

@@ -1,6 +1,11 @@
-//! What a service sees of its own memory, request by request.
+//! What a service sees of its own memory, request by request, and what it shows of it.
 
 mod entered;
+#[cfg(feature = "serde")]
+mod envelope;
+#[cfg(feature = "serde")]
+mod failure;
+mod health;
 mod in_request;
 #[cfg(feature = "openmetrics")]
 mod open_metrics;
@@ -9,6 +14,11 @@ mod request_stats;
 mod reservation;
 mod shed;
 
+#[cfg(feature = "serde")]
+pub use envelope::{Envelope, FORMAT_HEADER, FORMAT_VERSION};
+#[cfg(feature = "serde")]
+pub use failure::Failure;
+pub use health::{Health, HealthStatus};
 pub use in_request::{InRequest, RequestExt};
 #[cfg(feature = "openmetrics")]
 pub use open_metrics::open_metrics;
