@@ -124,6 +124,8 @@ pub use crate::report::{
     CleanupReport, CollectReport, Compliance, EmergencyReport, PurgeReport, PurgeStatus,
     StageReport,
 };
+#[cfg(feature = "dashboard")]
+pub use crate::service::dashboard::PAGE as DASHBOARD_PAGE;
 #[cfg(feature = "openmetrics")]
 pub use crate::service::open_metrics;
 #[cfg(feature = "serde")]

@@ -1,5 +1,7 @@
 //! What a service sees of its own memory, request by request, and what it shows of it.
 
+#[cfg(feature = "dashboard")]
+pub(crate) mod dashboard;
 mod entered;
 #[cfg(feature = "serde")]
 mod envelope;
