@@ -29,7 +29,7 @@ impl Browser {
 
     /// Opens a page and lets its clock run for some seconds, as fast as it can: time stands still
     /// while an answer is waited for, and so decides nothing.
-    pub(crate) fn visit(&self, url: &str, seconds: u32, size: (u32, u32)) -> Visit {
+    pub(crate) fn visit(&self, url: &str, seconds: u32) -> Visit {
         let home = tempfile::tempdir().unwrap();
         let output = Command::new(self.program)
             .args(["--headless=new", "--disable-gpu", "--no-first-run", "--dump-dom"])
@@ -37,7 +37,7 @@ impl Browser {
             .args(["--no-sandbox", "--enable-logging=stderr"])
             .arg(format!("--user-data-dir={}", home.path().display()))
             .arg(format!("--virtual-time-budget={}", seconds * 1000))
-            .arg(format!("--window-size={},{}", size.0, size.1))
+            .arg("--window-size=1280,900")
             .arg(url)
             .output()
             .unwrap();

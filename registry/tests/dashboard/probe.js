@@ -78,5 +78,6 @@ setTimeout(async () => {
     script.type = "application/json";
     script.id = "seen";
     script.textContent = JSON.stringify({ ...noted, ...seen }).replaceAll("<", "\\u003c");
-    document.body.append(script);
+    // In a frame, what is written down is read from the page around it.
+    top.document.body.append(script);
 }, 12_000);

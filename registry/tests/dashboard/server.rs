@@ -5,12 +5,15 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+/// As the page is to be served, but that a narrow frame may hold it.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
      connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'none'";
+     frame-ancestors 'self'";
 
 pub(crate) enum Answer {
     Page(String),
+    /// A page around the page, without its policy.
+    Frame(String),
     Json(String),
     NotFound,
     /// The connection is closed, as by a process that died.
@@ -75,14 +78,16 @@ fn read_path(connection: &TcpStream) -> Option<String> {
 fn write(mut connection: TcpStream, answer: &Answer) -> std::io::Result<()> {
     let (status, kind, body) = match answer {
         Answer::Page(page) => ("200 OK", "text/html; charset=utf-8", page.as_str()),
+        Answer::Frame(page) => ("200 OK", "text/html; charset=utf-8", page.as_str()),
         Answer::Json(json) => ("200 OK", "application/json", json.as_str()),
         Answer::NotFound => ("404 Not Found", "text/plain", "not found"),
         Answer::Nothing => return Ok(()),
     };
+    let policy = if matches!(answer, Answer::Frame(_)) { "" } else { POLICY };
     write!(
         connection,
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\
-         Content-Security-Policy: {POLICY}\r\nX-Bursar-Format: 1\r\n\r\n{body}",
+         Content-Security-Policy: {policy}\r\nX-Bursar-Format: 1\r\n\r\n{body}",
         body.len(),
     )
 }

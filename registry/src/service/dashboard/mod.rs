@@ -26,6 +26,7 @@ pub const PAGE: &str = match std::str::from_utf8(&COMPACT) {
 const SOURCE: &str = concat!(
     include_str!("head.html"),
     include_str!("page.css"),
+    include_str!("parts.css"),
     include_str!("body.html"),
     "<!-- Third-party notice: the charts are drawn by uPlot.\n\n",
     include_str!("uplot.LICENSE"),
@@ -39,6 +40,7 @@ const SOURCE: &str = concat!(
     include_str!("tags_chart.js"),
     include_str!("table.js"),
     include_str!("tables.js"),
+    include_str!("usage.js"),
     include_str!("page.js"),
     "})();\n</script>\n</body>\n</html>\n",
 );
@@ -49,8 +51,9 @@ const COMPACT: [u8; compact(SOURCE.as_bytes(), &mut [])] = {
     page
 };
 
-/// Copies `source` without what a browser has no use for: indentation, empty lines and lines of
-/// comments. Copies as much as fits, and returns the length of all.
+/// Copies `source` without what a browser has no use for: indentation, empty lines, lines of
+/// comments, and the ends of lines after `;` and `{`. Copies as much as fits, and returns the
+/// length of all.
 const fn compact(source: &[u8], compacted: &mut [u8]) -> usize {
     let (mut read, mut length) = (0, 0);
     while read < source.len() {
@@ -59,7 +62,9 @@ const fn compact(source: &[u8], compacted: &mut [u8]) -> usize {
         }
         let is_kept = !is_comment(source, read);
         while read < source.len() {
-            if is_kept {
+            let joins =
+                read > 0 && source[read] == b'\n' && matches!(source[read - 1], b';' | b'{');
+            if is_kept && !joins {
                 if length < compacted.len() {
                     compacted[length] = source[read];
                 }
