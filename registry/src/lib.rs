@@ -124,6 +124,8 @@ pub use crate::report::{
     CleanupReport, CollectReport, Compliance, EmergencyReport, PurgeReport, PurgeStatus,
     StageReport,
 };
+#[cfg(feature = "handlers")]
+pub use crate::service::Endpoints;
 #[cfg(feature = "dashboard")]
 pub use crate::service::dashboard::PAGE as DASHBOARD_PAGE;
 #[cfg(feature = "openmetrics")]

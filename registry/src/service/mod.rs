@@ -2,6 +2,8 @@
 
 #[cfg(feature = "dashboard")]
 pub(crate) mod dashboard;
+#[cfg(feature = "handlers")]
+mod endpoints;
 mod entered;
 #[cfg(feature = "serde")]
 mod envelope;
@@ -16,6 +18,8 @@ mod request_stats;
 mod reservation;
 mod shed;
 
+#[cfg(feature = "handlers")]
+pub use endpoints::Endpoints;
 #[cfg(feature = "serde")]
 pub use envelope::{Envelope, FORMAT_HEADER, FORMAT_VERSION};
 #[cfg(feature = "serde")]
