@@ -136,6 +136,8 @@ pub use crate::service::{
     Health, HealthStatus, HeavyRequest, InRequest, Refused, RequestExt, RequestGuard, RequestScope,
     RequestUsage, Reservation, RouteStats, Shedding,
 };
+#[cfg(feature = "serve")]
+pub use crate::service::{StatsServer, StatsServerBuilder};
 pub use crate::signal::{PressureSignal, Subscription};
 pub use crate::source::{
     Cgroup, CgroupUsage, ContainerLimit, LimitAnswer, LimitCandidate, LimitReport, LimitSource,

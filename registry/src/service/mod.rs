@@ -16,6 +16,8 @@ mod open_metrics;
 mod request;
 mod request_stats;
 mod reservation;
+#[cfg(feature = "serve")]
+mod server;
 mod shed;
 
 #[cfg(feature = "handlers")]
@@ -31,4 +33,6 @@ pub use open_metrics::open_metrics;
 pub use request::{RequestGuard, RequestScope, RequestUsage};
 pub use request_stats::{HeavyRequest, RouteStats};
 pub use reservation::Reservation;
+#[cfg(feature = "serve")]
+pub use server::{StatsServer, StatsServerBuilder};
 pub use shed::{Refused, Shedding};
