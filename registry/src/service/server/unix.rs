@@ -3,18 +3,24 @@
 //! Between `bind` and a change of mode a socket may be open to everyone, and the process's umask is
 //! everyone's. So it is bound inside a directory that only its owner can enter, and appears at its
 //! path, by a hard link, when its mode is right. Unlike a rename, a link replaces nothing: of two
-//! servers that start at once, one is told of the other.
+//! servers that start at once, one is told of the other. Those that find a stale socket there take
+//! turns with it, by a lock on its directory, so that none removes what another has just put there.
 
-use std::fs::{self, DirBuilder, Metadata, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixListener as StdUnixListener};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
 
 /// Times that something else may come and go at the path while it is looked at.
 const ATTEMPTS: u32 = 8;
+/// How often the directory's lock is tried, and the pause between: a second in all. Another server
+/// has it for less than a millisecond.
+const LOCK_ATTEMPTS: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 pub(super) struct UnixSocket {
@@ -115,11 +121,15 @@ impl HiddenDirectory {
 
     /// Gives the socket the name that clients find it by.
     async fn publish(&self, path: PathBuf, id: FileId) -> Result<SocketFile, String> {
+        let mut turn = None;
         for _ in 0..ATTEMPTS {
             match fs::hard_link(self.socket(), &path) {
                 Ok(()) => return Ok(SocketFile { path, id }),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error.to_string()),
+            }
+            if turn.is_none() {
+                turn = Some(lock(path.parent()).await?);
             }
             if let Some(stale) = find_stale(&path).await? {
                 self.take_away(&path, stale)?;
@@ -150,6 +160,20 @@ impl Drop for HiddenDirectory {
         let _ = fs::remove_file(self.socket());
         let _ = fs::remove_dir(&self.path);
     }
+}
+
+/// The turn to replace what is in the directory, until it is dropped; `None` where a directory
+/// cannot be locked.
+async fn lock(directory: Option<&Path>) -> Result<Option<File>, String> {
+    let Some(Ok(directory)) = directory.map(File::open) else { return Ok(None) };
+    for _ in 0..LOCK_ATTEMPTS {
+        match directory.try_lock() {
+            Ok(()) => return Ok(Some(directory)),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_PAUSE).await,
+            Err(TryLockError::Error(_)) => return Ok(None),
+        }
+    }
+    Err("a stale socket is there, and somebody keeps its directory locked".to_owned())
 }
 
 /// The socket at `path` if nobody answers on it; `None` if nothing is there any more; an error if
