@@ -30,6 +30,8 @@ mod children {
             a_child_that_asks_for_something_is_not_held_up_and_nothing_is_done,
             a_child_may_start_a_bursar_of_its_own_and_the_parents_goes_on,
         ];
+        #[cfg(feature = "serve")]
+        stories![a_child_has_no_server_to_stop_and_the_parents_goes_on];
     }
 
     fn a_child_has_no_monitor_and_waits_for_none() {
@@ -67,5 +69,27 @@ mod children {
             own.stop();
         });
         bursar.reclaim(PressureLevel::Warning).unwrap();
+    }
+
+    #[cfg(feature = "serve")]
+    fn a_child_has_no_server_to_stop_and_the_parents_goes_on() {
+        use std::io::{Read, Write};
+        use std::os::unix::net::UnixStream;
+
+        use bursar::{Endpoints, StatsServer};
+
+        let bursar = Bursar::builder().budget("64MiB").start().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("stats.sock");
+        let server = StatsServer::unix(&path).start(Endpoints::new(&bursar)).unwrap();
+        let mut server = Some(server);
+        fork(|| drop(server.take()));
+        let mut stream = UnixStream::connect(&path).unwrap();
+        stream.write_all(b"GET /health HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{answer}");
+        drop(server);
+        assert!(!path.exists());
     }
 }

@@ -195,8 +195,39 @@ fn a_client_that_never_ends_its_header_is_let_go_and_others_are_answered_meanwhi
     assert_eq!(exchange(tcp(&hasty), b"GET /health HTTP/1.1\r\nHost"), "");
 }
 
+/// Asks once more on a connection that stays open.
+fn ask_again(stream: &mut TcpStream) {
+    stream.write_all(b"HEAD /health HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+}
+
 #[test]
-fn clients_past_the_bound_wait_until_others_are_let_go() {
+fn a_client_past_the_bound_waits_until_another_has_gone() {
+    let _turn = take_turn();
+    let bursar = start();
+    let server = StatsServer::tcp("127.0.0.1:0").max_connections(1);
+    let server = server.start(Endpoints::new(&bursar)).unwrap();
+    let mut first = tcp(&server);
+    ask_again(&mut first);
+    let mut second = tcp(&server);
+    second.write_all(request("/health").as_bytes()).unwrap();
+    // A server that had room for both would answer both here.
+    (0..100).for_each(|_| ask_again(&mut first));
+    second.set_nonblocking(true).unwrap();
+    assert_eq!(second.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+
+    second.set_nonblocking(false).unwrap();
+    drop(first);
+    assert!(exchange(second, b"").starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+#[test]
+fn clients_that_say_nothing_give_their_places_to_those_who_wait() {
     let _turn = take_turn();
     let bursar = start();
     let server = StatsServer::tcp("127.0.0.1:0")
@@ -205,7 +236,6 @@ fn clients_past_the_bound_wait_until_others_are_let_go() {
         .start(Endpoints::new(&bursar))
         .unwrap();
     let silent: Vec<_> = (0..6).map(|_| tcp(&server)).collect();
-    // It is answered once all those before it had their time.
     assert!(is_answered(tcp(&server)));
     for stream in silent {
         assert_eq!(exchange(stream, b""), "");
