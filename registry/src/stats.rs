@@ -14,6 +14,7 @@ use crate::cooldown::Cooldown;
 use crate::ladder::Stage;
 use crate::pressure::{Diagnosis, PressureLevel, Sample};
 use crate::profile::Watermarks;
+use crate::purge::RebuildCost;
 use crate::registry::{Registry, Slot};
 use crate::report::CleanupReport;
 use crate::service::{HeavyRequest, RouteStats};
@@ -128,6 +129,10 @@ pub struct PurgeableStats {
     pub tag: Option<String>,
     /// The stage that asks it.
     pub stage: Stage,
+    /// Lower is asked first.
+    pub priority: i8,
+    /// Cheaper is asked first, within a priority.
+    pub rebuild_cost: RebuildCost,
     /// The bytes that the configuration bounded it to when it was registered; `None` if the
     /// configuration says nothing, whatever bounds it has of its own.
     pub max_bytes: Option<u64>,
@@ -223,13 +228,16 @@ impl PurgeableStats {
         let totals = slot.totals();
         let bounds = slot.bounds().unwrap_or_default();
         let figures = slot.figures();
+        let candidate = slot.candidate(0);
         Self {
             name: slot.name().to_owned(),
             tag: slot.tag_name().map(Cow::into_owned),
             stage: slot.stage(),
+            priority: candidate.priority,
+            rebuild_cost: candidate.rebuild_cost,
             max_bytes: bounds.max_bytes,
             max_entries: bounds.max_entries,
-            purgeable_bytes: slot.purgeable_bytes(),
+            purgeable_bytes: candidate.purgeable_bytes,
             entries: figures.entries,
             hits_total: figures.hits_total,
             misses_total: figures.misses_total,

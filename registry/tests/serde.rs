@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bursar::{
     AccountingAllocator, Bounds, Bursar, Config, Entry, LimitSource, PurgeOutcome, PurgeRequest,
-    Purgeable, RequestScope, RequestUsage, Stats, System,
+    Purgeable, RebuildCost, RequestScope, RequestUsage, Stats, System,
 };
 
 #[global_allocator]
@@ -33,7 +33,8 @@ fn statistics_go_to_json_and_back() {
     config.limit_bytes = Some(128 << 20);
     let builder = Bursar::builder().config(config).budget("64MiB");
     let bursar = builder.max_bytes("pages", 1024).max_entries("pagse", 8).start().unwrap();
-    let _registration = bursar.register(Entry::new("pages", Arc::new(Pages))).unwrap();
+    let entry = Entry::new("pages", Arc::new(Pages)).priority(-2).rebuild_cost(RebuildCost::High);
+    let _registration = bursar.register(entry).unwrap();
     let stats = bursar.stats();
     let json = serde_json::to_string(&stats).unwrap();
     assert!(json.contains("\"level\":\"normal\""), "{json}");
@@ -42,6 +43,7 @@ fn statistics_go_to_json_and_back() {
 
     let pages = &stats.purgeables[0];
     assert_eq!((pages.max_bytes, pages.max_entries), (Some(1024), None));
+    assert_eq!((pages.priority, pages.rebuild_cost), (-2, RebuildCost::High));
     assert!(json.contains("\"max_bytes\":1024,\"max_entries\":null"), "{json}");
     assert!(json.contains("\"bounds_unused\":[\"pagse\"]"), "{json}");
 
