@@ -1,0 +1,247 @@
+//! [`Client`]: asks a service for its statistics, over TCP or a unix socket.
+//!
+//! Nothing is taken for granted of who answers: connecting, the whole answer, its head and its
+//! body are bounded, redirects are not followed, and what comes is checked before it is used.
+
+use std::io;
+use std::time::Duration;
+
+use bursar::{History, Stats};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use crate::address::Address;
+use crate::failure::{Failure, Kind};
+
+/// The version of the answers' format that is understood here.
+const FORMAT: &str = "1";
+const FORMAT_HEADER: &str = "x-bursar-format";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const MAX_BODY_BYTES: usize = 16 << 20;
+const MAX_HEAD_BYTES: usize = 64 << 10;
+const MAX_HEADERS: usize = 64;
+
+/// Asks one service. Each question is a connection of its own: the service may be restarted in
+/// between.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    address: Address,
+    timeout: Duration,
+}
+
+/// What an answer is wrapped in. Its data stays text until it is known what to make of it.
+#[derive(Deserialize)]
+struct Envelope {
+    success: bool,
+    #[serde(default)]
+    message: String,
+    data: Option<Box<RawValue>>,
+    error_code: Option<String>,
+}
+
+/// The task that moves a connection's bytes, which ends with the question.
+struct Driver(AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Client {
+    pub(crate) fn new(address: Address, timeout: Duration) -> Self {
+        Self { address, timeout }
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The statistics as they are now.
+    pub(crate) async fn stats(&self) -> Result<Stats, Failure> {
+        self.read("stats", &self.data("stats").await?)
+    }
+
+    /// What was read and done.
+    pub(crate) async fn history(&self) -> Result<History, Failure> {
+        self.read("history", &self.data("history").await?)
+    }
+
+    /// Makes a value of an endpoint's data.
+    pub(crate) fn read<T: DeserializeOwned>(
+        &self,
+        endpoint: &str,
+        data: &RawValue,
+    ) -> Result<T, Failure> {
+        serde_json::from_str(data.get()).map_err(|error| self.unreadable(endpoint, error))
+    }
+
+    /// An endpoint's data as it was sent.
+    pub(crate) async fn data(&self, endpoint: &str) -> Result<Box<RawValue>, Failure> {
+        let body = match timeout(self.timeout, self.body(endpoint)).await {
+            Ok(body) => body?,
+            Err(_) => {
+                let limit = humantime::format_duration(self.timeout);
+                return Err(self.failure(
+                    Kind::Late,
+                    endpoint,
+                    format!("no whole answer within {limit}; is the service stuck? Try --timeout"),
+                ));
+            }
+        };
+        let envelope: Envelope =
+            serde_json::from_slice(&body).map_err(|error| self.unreadable(endpoint, error))?;
+        match envelope {
+            Envelope { success: true, data: Some(data), .. } => Ok(data),
+            Envelope { success: true, .. } => Err(self.unreadable(endpoint, "it has no data")),
+            Envelope { message, error_code, .. } => {
+                let code = error_code.map(|code| format!(" ({code})")).unwrap_or_default();
+                Err(self.failure(Kind::NotBursar, endpoint, format!("refused: {message}{code}")))
+            }
+        }
+    }
+
+    async fn body(&self, endpoint: &str) -> Result<Bytes, Failure> {
+        match &self.address {
+            Address::Tcp { host, port, .. } => {
+                let connecting = TcpStream::connect((host.as_str(), *port));
+                self.exchange(self.connected(endpoint, connecting).await?, endpoint).await
+            }
+            #[cfg(unix)]
+            Address::Unix { path } => {
+                let connecting = tokio::net::UnixStream::connect(path);
+                self.exchange(self.connected(endpoint, connecting).await?, endpoint).await
+            }
+            #[cfg(not(unix))]
+            Address::Unix { .. } => Err(self.failure(
+                Kind::Usage,
+                endpoint,
+                "no unix sockets on this system; use --url",
+            )),
+        }
+    }
+
+    async fn connected<S>(
+        &self,
+        endpoint: &str,
+        connecting: impl Future<Output = io::Result<S>>,
+    ) -> Result<S, Failure> {
+        let unreachable = |what: String| self.failure(Kind::Unreachable, endpoint, what);
+        match timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(unreachable(format!("{error}; {}", self.advice(&error)))),
+            Err(_) => {
+                let limit = humantime::format_duration(CONNECT_TIMEOUT);
+                Err(unreachable(format!("no connection within {limit}; is the address right?")))
+            }
+        }
+    }
+
+    fn advice(&self, error: &io::Error) -> &'static str {
+        match (&self.address, error.kind()) {
+            (Address::Unix { .. }, io::ErrorKind::PermissionDenied) => {
+                "a service's socket is its owner's alone: run this as the same user"
+            }
+            (Address::Unix { .. }, _) => {
+                "is the service running, and does it serve its statistics on this socket?"
+            }
+            _ => "is the service running, and does it serve its statistics at this address?",
+        }
+    }
+
+    async fn exchange<S>(&self, stream: S, endpoint: &str) -> Result<Bytes, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let broken = |error: hyper::Error| {
+            let what = format!("no answer that is HTTP ({error}); is this a service's address?");
+            self.failure(Kind::NotBursar, endpoint, what)
+        };
+        let mut connection = http1::Builder::new();
+        connection.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD_BYTES);
+        let (mut sender, connection) =
+            connection.handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let driving = tokio::spawn(async move {
+            // What goes wrong with it, the question is told as well.
+            let _ = connection.await;
+        });
+        let _driver = Driver(driving.abort_handle());
+        let request = Request::get(self.address.path(endpoint))
+            .header(header::HOST, self.address.authority())
+            .header(header::USER_AGENT, concat!("bursar/", env!("CARGO_PKG_VERSION")))
+            .header(header::ACCEPT, "application/json")
+            .header(header::CONNECTION, "close")
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| self.failure(Kind::Usage, endpoint, error.to_string()))?;
+        let response = sender.send_request(request).await.map_err(broken)?;
+        self.check_head(&response, endpoint)?;
+        let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
+        body.map(http_body_util::Collected::to_bytes).map_err(|error| {
+            let what = match error.downcast_ref::<LengthLimitError>() {
+                Some(_) => format!("an answer of more than {} MiB", MAX_BODY_BYTES >> 20),
+                None => format!("the answer broke off ({error}); was the service stopped?"),
+            };
+            self.failure(Kind::NotBursar, endpoint, what)
+        })
+    }
+
+    /// Whether it is Bursar that answers, in the format that is understood here. A refusal has
+    /// an envelope, too.
+    fn check_head(&self, response: &Response<Incoming>, endpoint: &str) -> Result<(), Failure> {
+        let status = response.status();
+        let text_of = |name: &str| {
+            response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
+        };
+        if status.is_redirection() {
+            let target = text_of("location").unwrap_or_else(|| "nowhere".into());
+            let what = format!("sent on to {target} ({status}); give the address itself");
+            return Err(self.failure(Kind::NotBursar, endpoint, what));
+        }
+        match text_of(FORMAT_HEADER) {
+            Some(format) if format == FORMAT => {}
+            Some(format) => {
+                let what = format!(
+                    "the service answers in format {format}, and this is a bursar for format \
+                     {FORMAT}; use the bursar of the service's version"
+                );
+                return Err(self.failure(Kind::OtherFormat, endpoint, what));
+            }
+            None => {
+                let hint = match status {
+                    StatusCode::OK | StatusCode::NOT_FOUND => {
+                        "is this the path that Bursar's endpoints are mounted under?"
+                    }
+                    StatusCode::SERVICE_UNAVAILABLE => "is the service, or a proxy, overloaded?",
+                    _ => "is this a service's address?",
+                };
+                let what = format!("answered {status}, and not by Bursar; {hint}");
+                return Err(self.failure(Kind::NotBursar, endpoint, what));
+            }
+        }
+        Ok(())
+    }
+
+    fn unreadable(&self, endpoint: &str, reason: impl std::fmt::Display) -> Failure {
+        let what = format!(
+            "the answer could not be read ({reason}); is the service of another version than \
+             {}?",
+            env!("CARGO_PKG_VERSION")
+        );
+        self.failure(Kind::NotBursar, endpoint, what)
+    }
+
+    fn failure(&self, kind: Kind, endpoint: &str, what: impl std::fmt::Display) -> Failure {
+        Failure::new(kind, format!("{} of {}: {what}", endpoint, self.address))
+    }
+}

@@ -1,0 +1,71 @@
+//! The command line program `bursar`: looks at a service that keeps its accounts with Bursar.
+//!
+//! It speaks to one service, through the endpoints that the service serves, and changes nothing
+//! there. `main` knows the commands; each command has a module of its own; `client` asks the
+//! service, `failure` has the exit codes.
+
+#![forbid(unsafe_code)]
+
+mod address;
+mod bar;
+mod client;
+mod failure;
+mod json;
+mod options;
+mod output;
+mod runtime;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::{EXIT_CODES, Failure};
+use crate::options::Connection;
+
+/// Looks at a service that keeps its memory to a budget with Bursar.
+///
+/// The service has to serve its statistics: see `Endpoints` and `StatsServer` of the crate
+/// bursar.
+#[derive(Debug, Parser)]
+#[command(name = "bursar", version, after_help = EXIT_CODES)]
+struct Options {
+    #[command(flatten)]
+    connection: Connection,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Status(status::Options),
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(options) {
+        Ok(code) => code,
+        Err(failure) => {
+            output::complain(&failure.to_string());
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(options: Options) -> Result<ExitCode, Failure> {
+    let connection = &options.connection;
+    match &options.command {
+        Command::Status(options) => runtime::block_on(status::run(&connection.client()?, options)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_options_make_sense() {
+        super::Options::command().debug_assert();
+    }
+}

@@ -1,0 +1,109 @@
+//! `bursar status` against services that answer as they should.
+
+use bursar::Stats;
+use serde_json::{Value, json};
+
+use crate::server::{changed, envelope, reply, right, serve};
+use crate::{bursar, complaint, stdout};
+
+#[test]
+fn status_says_in_some_lines_how_a_service_stands() {
+    let url = serve(right("/memory"));
+    let text = stdout(&bursar(&["--url", &url, "status"]), 0);
+    let begins = |line: &str| text.lines().any(|it| it.starts_with(line));
+    assert!(begins("level      normal at "), "{text}");
+    assert!(begins("           [-"), "{text}");
+    assert!(text.contains("of the budget of 1.0 GiB"), "{text}");
+    assert!(begins("memory     live "), "{text}");
+    assert!(begins("tags       "), "{text}");
+    assert!(text.lines().any(|it| it.contains("thumbnails ") && it.ends_with("3.0 MiB")), "{text}");
+    assert!(begins("purgeable  1.0 MiB in 1 registered"), "{text}");
+    assert!(begins("cleanups   none"), "{text}");
+    assert!(text.lines().count() < 20, "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn status_asks_over_a_unix_socket_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("bursar.sock");
+    crate::server::serve_on(&path, right(""));
+    let text = stdout(&bursar(&["status", "--socket", path.to_str().unwrap()]), 0);
+    assert!(text.contains("budget of 1.0 GiB"), "{text}");
+}
+
+#[test]
+fn verbose_status_has_the_whole_of_statistics_and_history() {
+    let url = serve(right("/memory"));
+    let text = stdout(&bursar(&["status", "--verbose", "--url", &url]), 0);
+    for part in ["limits asked for:", "purgeable ", "entries", "of history, level normal", "peak"] {
+        assert!(text.contains(part), "no {part} in {text}");
+    }
+}
+
+#[test]
+fn json_is_what_the_service_sent_with_what_is_not_known_here() {
+    let stats = |stats: &mut Value| {
+        stats["of_a_later_version"] = json!({"z": 0.1, "a": []});
+        stats["usage_ratio"] = json!(0.300_000_000_000_000_04);
+    };
+    let url = serve(changed(stats));
+    let text = stdout(&bursar(&["status", "--json", "--url", &url]), 0);
+    let sent: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(sent["of_a_later_version"], json!({"z": 0.1, "a": []}));
+    assert!(text.contains("\n  \"usage_ratio\": 0.30000000000000004,\n"), "{text}");
+    let read: Stats = serde_json::from_str(&text).unwrap();
+    assert_eq!(read.soft_limit_bytes, 1 << 30);
+
+    let text = stdout(&bursar(&["status", "--json", "--verbose", "--url", &url]), 0);
+    let both: Value = serde_json::from_str(&text).unwrap();
+    assert!(both["stats"]["version"].is_string() && both["history"].is_object(), "{text}");
+}
+
+#[test]
+fn check_tells_by_the_exit_code_whether_a_level_is_reached() {
+    let url = serve(changed(|stats| stats["level"] = json!("critical")));
+    for (level, code) in [("warning", 1), ("critical", 1), ("emergency", 0)] {
+        let text = stdout(&bursar(&["status", "--check", level, "--url", &url]), code);
+        assert!(text.starts_with("level      critical"), "{text}");
+    }
+    let output = bursar(&["status", "--check", "high", "--url", &url]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_refusal_is_passed_on_in_the_services_words() {
+    let url = serve(right("/elsewhere"));
+    let line = complaint(&bursar(&["status", "--url", &url]), 5);
+    assert!(line.contains("refused: no such path (not_found)"), "{line}");
+    assert!(line.contains(&url), "{line}");
+}
+
+#[test]
+fn an_answer_without_data_is_told_of() {
+    let url = serve(|_, stream| reply(stream, "200 OK", &envelope(Value::Null)));
+    let line = complaint(&bursar(&["status", "--url", &url]), 5);
+    assert!(line.contains("could not be read"), "{line}");
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_what_is_allowed() {
+    let line = complaint(&bursar(&["status"]), 2);
+    assert!(line.contains("--url or --socket"), "{line}");
+    let line = complaint(&bursar(&["status", "--url", "https://service/memory"]), 2);
+    assert!(line.contains("port-forward"), "{line}");
+    for wrong in [
+        &["status", "--url", "http://h/", "--socket", "/s"][..],
+        &["status", "--timeout", "0s"],
+        &["stats"],
+        &[],
+    ] {
+        assert_eq!(bursar(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn help_tells_the_exit_codes() {
+    let text = stdout(&bursar(&["--help"]), 0);
+    assert!(text.contains("6  the service answers in another version"), "{text}");
+}
