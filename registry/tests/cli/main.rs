@@ -2,6 +2,7 @@
 //! running Bursar says, and hostile ones.
 
 mod hostile;
+mod replay;
 mod server;
 mod status;
 

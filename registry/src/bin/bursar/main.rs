@@ -13,6 +13,7 @@ mod failure;
 mod json;
 mod options;
 mod output;
+mod replay;
 mod runtime;
 mod status;
 
@@ -40,6 +41,7 @@ struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     Status(status::Options),
+    Replay(replay::Options),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +59,7 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
     let connection = &options.connection;
     match &options.command {
         Command::Status(options) => runtime::block_on(status::run(&connection.client()?, options)),
+        Command::Replay(options) => replay::run(options).map(|()| ExitCode::SUCCESS),
     }
 }
 
