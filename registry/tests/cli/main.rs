@@ -5,6 +5,7 @@ mod hostile;
 mod replay;
 mod server;
 mod status;
+mod watch;
 
 use std::process::{Command, Output};
 use std::sync::{Arc, OnceLock};

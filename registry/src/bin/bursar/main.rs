@@ -15,7 +15,11 @@ mod options;
 mod output;
 mod replay;
 mod runtime;
+mod signals;
 mod status;
+#[cfg(test)]
+mod testing;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -41,6 +45,7 @@ struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     Status(status::Options),
+    Watch(watch::Options),
     Replay(replay::Options),
 }
 
@@ -59,6 +64,10 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
     let connection = &options.connection;
     match &options.command {
         Command::Status(options) => runtime::block_on(status::run(&connection.client()?, options)),
+        Command::Watch(options) => {
+            let client = connection.client()?;
+            runtime::block_on(watch::run(&client, options)).map(|()| ExitCode::SUCCESS)
+        }
         Command::Replay(options) => replay::run(options).map(|()| ExitCode::SUCCESS),
     }
 }
