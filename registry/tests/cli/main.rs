@@ -1,6 +1,7 @@
 //! The built program `bursar` against services over real sockets: right ones, which answer what a
 //! running Bursar says, and hostile ones.
 
+mod doctor;
 mod hostile;
 mod replay;
 mod server;

@@ -9,6 +9,7 @@
 mod address;
 mod bar;
 mod client;
+mod doctor;
 mod failure;
 mod json;
 mod options;
@@ -45,6 +46,7 @@ struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     Status(status::Options),
+    Doctor(doctor::Options),
     Watch(watch::Options),
     Replay(replay::Options),
 }
@@ -64,6 +66,7 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
     let connection = &options.connection;
     match &options.command {
         Command::Status(options) => runtime::block_on(status::run(&connection.client()?, options)),
+        Command::Doctor(options) => runtime::block_on(doctor::run(&connection.client()?, options)),
         Command::Watch(options) => {
             let client = connection.client()?;
             runtime::block_on(watch::run(&client, options)).map(|()| ExitCode::SUCCESS)

@@ -68,6 +68,8 @@ fn purgeable(name: &str, mib: u64) -> PurgeableStats {
         name: name.to_owned(),
         tag: Some(name.to_owned()),
         stage: crate::ladder::Stage::Trim,
+        priority: 0,
+        rebuild_cost: crate::purge::RebuildCost::Medium,
         max_bytes: None,
         max_entries: None,
         purgeable_bytes: mib * MIB,

@@ -1,0 +1,63 @@
+//! `bursar doctor`: what is to be said of a service's memory, and what to do about it.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bursar::{Advice, Checkup, PressureLevel, Severity, examine};
+use clap::Args;
+
+use crate::client::Client;
+use crate::failure::{Failure, Kind, plain};
+use crate::output::{Colours, print};
+
+/// What is wrong with a service's memory, by which figures, and what to do
+///
+/// Reads the service twice, some seconds apart, and what it has kept of its run. Exits with 1 if
+/// a finding is critical.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// How many seconds lie between the two readings; with less than 10 no tag is found to grow
+    #[arg(
+        long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600)
+    )]
+    seconds: u64,
+
+    /// The findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(client: &Client, options: &Options) -> Result<ExitCode, Failure> {
+    let earlier = client.stats().await?;
+    tokio::time::sleep(Duration::from_secs(options.seconds)).await;
+    let (stats, history) = (client.stats().await?, client.history().await?);
+    let advice = examine(&Checkup::new(stats).with_earlier(earlier).with_history(history));
+    if options.json {
+        let failed = |error| Failure::new(Kind::File, format!("no JSON of the findings: {error}"));
+        print(&serde_json::to_string_pretty(&advice).map_err(failed)?)?;
+    } else {
+        print(&text(&advice, Colours::of_stdout()))?;
+    }
+    let is_critical = advice.iter().any(|advice| advice.severity == Severity::Critical);
+    Ok(if is_critical { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A paragraph for each finding, with its first word in the colour of its severity.
+fn text(advice: &[Advice], colours: Colours) -> String {
+    if advice.is_empty() {
+        return "Nothing was found that needs attention.".to_owned();
+    }
+    let paragraph = |advice: &Advice| {
+        let text = plain(&advice.to_string());
+        let level = match advice.severity {
+            Severity::Critical => PressureLevel::Critical,
+            Severity::Warning => PressureLevel::Warning,
+            _ => PressureLevel::Normal,
+        };
+        match text.split_once(':') {
+            Some((head, rest)) => format!("{}:{rest}", colours.paint(level, head)),
+            None => text,
+        }
+    };
+    advice.iter().map(paragraph).collect::<Vec<_>>().join("\n\n")
+}
