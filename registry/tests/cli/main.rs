@@ -6,6 +6,7 @@ mod hostile;
 mod replay;
 mod server;
 mod status;
+mod top;
 mod watch;
 
 use std::process::{Command, Output};

@@ -20,6 +20,7 @@ mod signals;
 mod status;
 #[cfg(test)]
 mod testing;
+mod top;
 mod watch;
 
 use std::process::ExitCode;
@@ -46,6 +47,7 @@ struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     Status(status::Options),
+    Top(top::Options),
     Doctor(doctor::Options),
     Watch(watch::Options),
     Replay(replay::Options),
@@ -66,6 +68,10 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
     let connection = &options.connection;
     match &options.command {
         Command::Status(options) => runtime::block_on(status::run(&connection.client()?, options)),
+        Command::Top(options) => {
+            let client = connection.client()?;
+            runtime::block_on(top::run(&client, options)).map(|()| ExitCode::SUCCESS)
+        }
         Command::Doctor(options) => runtime::block_on(doctor::run(&connection.client()?, options)),
         Command::Watch(options) => {
             let client = connection.client()?;
