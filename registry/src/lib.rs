@@ -133,8 +133,9 @@ pub use crate::service::open_metrics;
 #[cfg(feature = "serde")]
 pub use crate::service::{Envelope, FORMAT_HEADER, FORMAT_VERSION, Failure};
 pub use crate::service::{
-    Health, HealthStatus, HeavyRequest, InRequest, Refused, RequestExt, RequestGuard, RequestScope,
-    RequestUsage, Reservation, RouteStats, Shedding,
+    Health, HealthStatus, HeavyRequest, InRequest, LoggedRequest, Refused, RequestExt,
+    RequestGuard, RequestLog, RequestLogBuilder, RequestScope, RequestUsage, Reservation,
+    RouteStats, Shedding,
 };
 #[cfg(feature = "serve")]
 pub use crate::service::{StatsServer, StatsServerBuilder};

@@ -17,7 +17,7 @@ use crate::profile::Watermarks;
 use crate::purge::RebuildCost;
 use crate::registry::{Registry, Slot};
 use crate::report::CleanupReport;
-use crate::service::{HeavyRequest, RouteStats};
+use crate::service::{HeavyRequest, RouteStats, write_routes};
 use crate::source::LimitReport;
 use crate::status::{Shared, Stall, Status};
 
@@ -173,6 +173,7 @@ impl Stats {
         let mut purgeables: Vec<_> =
             registry.slots().iter().map(|slot| PurgeableStats::read(slot)).collect();
         purgeables.sort_by_key(|purgeable| std::cmp::Reverse(purgeable.purgeable_bytes));
+        let requests = shared.request_logs().read();
 
         let status: &Status = &shared.lock();
         let level = status.pressure.level;
@@ -195,9 +196,9 @@ impl Stats {
             backend: bursar_alloc::backend_name().map(str::to_owned),
             tags,
             purgeables,
-            routes: Vec::new(),
-            heaviest_requests: Vec::new(),
-            requests_in_flight: 0,
+            routes: requests.routes,
+            heaviest_requests: requests.heaviest,
+            requests_in_flight: requests.in_flight,
             bounds_unused: registry.unused_bounds(),
             cleanups_total: status.cleanups_total,
             futile_cleanups_total: status.futile_cleanups_total,
@@ -256,6 +257,7 @@ impl fmt::Display for Stats {
         self.write_summary(f)?;
         self.write_tags(f)?;
         self.write_purgeables(f)?;
+        write_routes(f, &self.routes)?;
         if !self.bounds_unused.is_empty() {
             write!(f, "\nbounded but not registered: {}", self.bounds_unused.join(", "))?;
         }

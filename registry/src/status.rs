@@ -10,6 +10,7 @@ use crate::history::History;
 use crate::pressure::{Finding, Pressure, PressureLevel, Sample};
 use crate::report::CleanupReport;
 use crate::room::Room;
+use crate::service::RequestLogs;
 use crate::signal::PressureSignal;
 use crate::source::{LimitReport, Unavailable};
 
@@ -88,6 +89,7 @@ pub(crate) struct Shared {
     signal: PressureSignal,
     asks: Arc<Asks>,
     room: Room,
+    request_logs: RequestLogs,
 }
 
 impl Shared {
@@ -105,6 +107,10 @@ impl Shared {
 
     pub(crate) fn room(&self) -> &Room {
         &self.room
+    }
+
+    pub(crate) fn request_logs(&self) -> &RequestLogs {
+        &self.request_logs
     }
 
     /// Has everyone know the budget in force.

@@ -14,7 +14,7 @@ mod in_request;
 #[cfg(feature = "openmetrics")]
 mod open_metrics;
 mod request;
-mod request_stats;
+mod request_log;
 mod reservation;
 #[cfg(feature = "serve")]
 mod server;
@@ -31,7 +31,8 @@ pub use in_request::{InRequest, RequestExt};
 #[cfg(feature = "openmetrics")]
 pub use open_metrics::open_metrics;
 pub use request::{RequestGuard, RequestScope, RequestUsage};
-pub use request_stats::{HeavyRequest, RouteStats};
+pub use request_log::{HeavyRequest, LoggedRequest, RequestLog, RequestLogBuilder, RouteStats};
+pub(crate) use request_log::{RequestLogs, write_routes};
 pub use reservation::Reservation;
 #[cfg(feature = "serve")]
 pub use server::{StatsServer, StatsServerBuilder};

@@ -1,0 +1,78 @@
+//! [`LoggedRequest`]: a request from its begin to its end in the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::book::{Book, InFlight};
+use super::label::Label;
+use super::routes::RouteRef;
+use crate::service::request::{RequestScope, RequestUsage};
+
+/// A request that was begun by [`RequestLog::begin`](crate::RequestLog::begin): in flight while
+/// this lives, and counted at its end.
+///
+/// Dropped without [`finish`](Self::finish), as when its handler panics or its client hangs up, it
+/// counts as failed.
+#[derive(Debug)]
+#[must_use = "the request ends as soon as this is dropped"]
+pub struct LoggedRequest {
+    /// `None` once it has ended.
+    route: Option<RouteRef>,
+    scope: RequestScope,
+    status: Option<u16>,
+    began: Duration,
+    in_flight: InFlight,
+}
+
+/// A request that has ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EndedRequest {
+    pub(crate) status: Option<u16>,
+    pub(crate) usage: RequestUsage,
+    pub(crate) at: Duration,
+}
+
+impl LoggedRequest {
+    pub(crate) fn begin(book: &Arc<Book>, label: &Label, scope: RequestScope) -> Self {
+        let in_flight = InFlight::begin(book);
+        let route = Some(book.find(label));
+        Self { route, scope, status: None, began: book.now(), in_flight }
+    }
+
+    /// The scope that measures it: to be entered wherever the request is worked on.
+    #[must_use]
+    pub fn scope(&self) -> &RequestScope {
+        &self.scope
+    }
+
+    /// Ends it with the status that it was answered with. What its scope counts from here on is
+    /// not in the log.
+    pub fn finish(mut self, status: u16) {
+        self.set_status(Some(status));
+    }
+
+    #[cfg(feature = "tower")]
+    pub(crate) fn scope_mut(&mut self) -> &mut RequestScope {
+        &mut self.scope
+    }
+
+    /// The status that it ends with; `None` as long as there is no answer, or not all of it.
+    pub(crate) fn set_status(&mut self, status: Option<u16>) {
+        self.status = status;
+    }
+
+    /// Ends it, the first time that this is called.
+    pub(crate) fn end(&mut self) -> Option<EndedRequest> {
+        let (route, book) = (self.route.take()?, &self.in_flight.book);
+        let ended = EndedRequest { status: self.status, usage: self.scope.usage(), at: book.now() };
+        let elapsed = ended.at.saturating_sub(self.began);
+        book.record(route, ended.status, ended.usage, ended.at, elapsed);
+        Some(ended)
+    }
+}
+
+impl Drop for LoggedRequest {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,210 @@
+//! [`RequestLog`]: what the requests of a service have taken, by route, and the heaviest.
+
+mod book;
+mod heaviest;
+mod label;
+mod logged;
+mod routes;
+mod stats;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[cfg(feature = "tower")]
+pub(crate) use book::is_failed;
+pub(crate) use book::{Book, RequestLogs};
+pub(crate) use label::Label;
+pub use logged::LoggedRequest;
+#[cfg(feature = "tower")]
+pub(crate) use routes::UNMATCHED;
+pub(crate) use stats::write_routes;
+pub use stats::{HeavyRequest, RouteStats};
+
+use super::request::{RequestScope, RequestUsage};
+use crate::bursar::{BURSAR, Bursar, Handle};
+
+/// Routes that are counted each by itself, unless told otherwise.
+const DEFAULT_MAX_ROUTES: usize = 64;
+/// Requests of so many bytes at once may be among the heaviest, unless told otherwise.
+const DEFAULT_HEAVY_FROM_BYTES: u64 = 1 << 20;
+
+/// The log of a service's requests: sums for each route, the heaviest of the last hour, and how
+/// many run now. [`Stats`](crate::Stats) shows them; of several logs the sums.
+///
+/// For any framework, by hand; for those of `tower` there is `MemoryLayer`. Clones are the same
+/// log, and it is shown for as long as one of them lives.
+///
+/// # Bounds
+///
+/// A label is cut at 128 bytes, and control characters in it are replaced. So many routes are kept
+/// ([`max_routes`](RequestLogBuilder::max_routes)), those beyond are summed under `other`. A label
+/// that is new and answered with 404 or 405 is no route: it is counted under `unmatched`, as is an
+/// empty one. So made-up paths take no memory. Of each ten minutes the 16 heaviest requests are
+/// kept, for an hour. All of it is charged to the tag `bursar`: some 250 bytes a route, and 30 KiB
+/// of heavy requests.
+///
+/// # Cost
+///
+/// Some 15 atomic operations a request, and nothing allocated where its route is known. Sums are
+/// plain counts that all threads add to; the routes are behind a lock that is held for writing only
+/// while one is added, and the heaviest behind one that only those take that belong to them.
+///
+/// # Examples
+///
+/// ```
+/// use bursar::{AccountingAllocator, Bursar, RequestLog, System};
+///
+/// #[global_allocator]
+/// static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
+///
+/// fn thumbnail(log: &RequestLog) -> Vec<u8> {
+///     let request = log.begin("GET /thumbnail/{id}");
+///     let answer = {
+///         let _guard = request.scope().enter();
+///         vec![0u8; 4096]
+///     };
+///     request.finish(200);
+///     answer
+/// }
+///
+/// fn main() -> Result<(), bursar::Error> {
+///     let bursar = Bursar::builder().budget("64MiB").start()?;
+///     let log = RequestLog::new(&bursar);
+///     thumbnail(&log);
+///     let route = &bursar.stats().routes[0];
+///     assert_eq!((route.requests_total, route.allocated_bytes_total), (1, 4096));
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct RequestLog {
+    book: Arc<Book>,
+}
+
+impl RequestLog {
+    /// One that `bursar`'s statistics show: 64 routes, and as heavy requests those that need 1 MiB
+    /// or more at once.
+    #[must_use]
+    pub fn new(bursar: &Bursar) -> Self {
+        Self::builder(bursar).build()
+    }
+
+    /// Begins to make one with other bounds.
+    pub fn builder(bursar: &Bursar) -> RequestLogBuilder {
+        RequestLogBuilder {
+            handle: bursar.handle.clone(),
+            max_routes: DEFAULT_MAX_ROUTES,
+            heavy_from_bytes: DEFAULT_HEAVY_FROM_BYTES,
+        }
+    }
+
+    /// A request that begins, of the route that `label` names: the method and the route's pattern,
+    /// as `GET /thumbnail/{id}`, not the path with the client's own parts in it.
+    pub fn begin(&self, label: &str) -> LoggedRequest {
+        let scope = {
+            let _tag = BURSAR.enter();
+            RequestScope::new()
+        };
+        LoggedRequest::begin(&self.book, &Label::new(&[label]), scope)
+    }
+
+    /// Counts a request that has ended and was measured by other means: the status of its answer
+    /// or `None` if there was none, what its scope has counted, and how long it took.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn demo(log: &bursar::RequestLog, scope: &bursar::RequestScope, began: std::time::Instant) {
+    /// log.record("POST /upload", Some(201), &scope.usage(), began.elapsed());
+    /// # }
+    /// ```
+    pub fn record(
+        &self,
+        label: &str,
+        status: Option<u16>,
+        usage: &RequestUsage,
+        elapsed: Duration,
+    ) {
+        let route = self.book.find(&Label::new(&[label]));
+        self.book.record(route, status, *usage, self.book.now(), elapsed);
+    }
+
+    /// Counts a request that was refused since memory was short; where its route is not known yet,
+    /// under `other`.
+    pub fn record_shed(&self, label: &str) {
+        self.book.record_shed(&Label::new(&[label]));
+    }
+
+    /// Each route that something was counted for, in no order.
+    #[must_use]
+    pub fn routes(&self) -> Vec<RouteStats> {
+        self.book.routes()
+    }
+
+    /// The requests of the last hour that needed most at once, the heaviest first.
+    #[must_use]
+    pub fn heaviest_requests(&self) -> Vec<HeavyRequest> {
+        self.book.heaviest()
+    }
+
+    /// Requests that are being answered now.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.book.in_flight()
+    }
+
+    #[cfg(feature = "tower")]
+    pub(crate) fn book(&self) -> &Arc<Book> {
+        &self.book
+    }
+}
+
+/// Bounds of a [`RequestLog`] to be.
+#[must_use = "no log is made before `build`"]
+pub struct RequestLogBuilder {
+    handle: Handle,
+    max_routes: usize,
+    heavy_from_bytes: u64,
+}
+
+impl RequestLogBuilder {
+    /// How many routes are counted each by itself, 64 unless set. With 0, all are `other`.
+    pub fn max_routes(self, max_routes: usize) -> Self {
+        Self { max_routes, ..self }
+    }
+
+    /// The least peak of a request that may be among the heaviest, 1 MiB unless set.
+    pub fn heavy_from_bytes(self, heavy_from_bytes: u64) -> Self {
+        Self { heavy_from_bytes, ..self }
+    }
+
+    /// Makes the log.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn demo(bursar: &bursar::Bursar) {
+    /// use bursar::RequestLog;
+    ///
+    /// let log = RequestLog::builder(bursar).max_routes(16).heavy_from_bytes(64 << 10).build();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn build(self) -> RequestLog {
+        let _tag = BURSAR.enter();
+        let Self { handle, max_routes, heavy_from_bytes } = self;
+        let book = Arc::new(Book::new(handle.clock, max_routes, heavy_from_bytes));
+        handle.shared.request_logs().add(&book);
+        RequestLog { book }
+    }
+}
+
+impl fmt::Debug for RequestLogBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestLogBuilder")
+            .field("max_routes", &self.max_routes)
+            .field("heavy_from_bytes", &self.heavy_from_bytes)
+            .finish_non_exhaustive()
+    }
+}
