@@ -137,6 +137,10 @@ pub use crate::service::{
     RequestGuard, RequestLog, RequestLogBuilder, RequestScope, RequestUsage, Reservation,
     RouteStats, Shedding,
 };
+#[cfg(feature = "tower")]
+pub use crate::service::{
+    MemoryBody, MemoryFuture, MemoryLayer, MemoryService, RequestSummary, RouteRequest,
+};
 #[cfg(feature = "serve")]
 pub use crate::service::{StatsServer, StatsServerBuilder};
 pub use crate::signal::{PressureSignal, Subscription};

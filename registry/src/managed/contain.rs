@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// Runs `f`; `None` if it panicked. Its message went to the panic hook.
-pub(super) fn contain<T>(f: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn contain<T>(f: impl FnOnce() -> T) -> Option<T> {
     let payload = match catch_unwind(AssertUnwindSafe(f)) {
         Ok(value) => return Some(value),
         Err(payload) => payload,

@@ -2,7 +2,7 @@
 
 mod bounded_log;
 mod cache;
-mod contain;
+pub(crate) mod contain;
 mod pool;
 mod rate_limit;
 mod singletons;

@@ -11,6 +11,8 @@ mod envelope;
 mod failure;
 mod health;
 mod in_request;
+#[cfg(feature = "tower")]
+mod layer;
 #[cfg(feature = "openmetrics")]
 mod open_metrics;
 mod request;
@@ -28,6 +30,10 @@ pub use envelope::{Envelope, FORMAT_HEADER, FORMAT_VERSION};
 pub use failure::Failure;
 pub use health::{Health, HealthStatus};
 pub use in_request::{InRequest, RequestExt};
+#[cfg(feature = "tower")]
+pub use layer::{
+    MemoryBody, MemoryFuture, MemoryLayer, MemoryService, RequestSummary, RouteRequest,
+};
 #[cfg(feature = "openmetrics")]
 pub use open_metrics::open_metrics;
 pub use request::{RequestGuard, RequestScope, RequestUsage};

@@ -145,6 +145,12 @@ impl RequestScope {
         }
     }
 
+    /// Puts all figures back to 0, for another request, if nobody else holds the scope.
+    #[cfg(feature = "tower")]
+    pub(crate) fn reset_if_unshared(&mut self) -> bool {
+        Arc::get_mut(&mut self.counters).map(std::mem::take).is_some()
+    }
+
     fn address(&self) -> usize {
         Arc::as_ptr(&self.counters).addr()
     }

@@ -22,12 +22,6 @@ pub(crate) struct Book {
     in_flight: AtomicU64,
 }
 
-/// A request that is in flight as long as this lives.
-#[derive(Debug)]
-pub(super) struct InFlight {
-    pub(super) book: Arc<Book>,
-}
-
 impl Book {
     pub(super) fn new(clock: Arc<dyn Clock>, max_routes: usize, heavy_from_bytes: u64) -> Self {
         Self {
@@ -46,6 +40,24 @@ impl Book {
         self.routes.find(label)
     }
 
+    /// Begins a request, which is in flight until its [`end`](Self::end).
+    pub(super) fn begin(&self, label: &Label) -> RouteRef {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.find(label)
+    }
+
+    pub(super) fn end(
+        &self,
+        route: RouteRef,
+        status: Option<u16>,
+        usage: RequestUsage,
+        at: Duration,
+        elapsed: Duration,
+    ) {
+        self.record(route, status, usage, at, elapsed);
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
     /// Counts a request that ended at `at`.
     pub(super) fn record(
         &self,
@@ -60,7 +72,7 @@ impl Book {
         self.heaviest.offer(Kept { route, status, usage, at, elapsed });
     }
 
-    pub(super) fn record_shed(&self, label: &Label) {
+    pub(crate) fn record_shed(&self, label: &Label) {
         self.routes.resolve_refused(self.find(label)).add_shed();
     }
 
@@ -80,19 +92,6 @@ impl Book {
 /// Whether an answer of this status is counted as failed.
 pub(crate) fn is_failed(status: Option<u16>) -> bool {
     status.is_none_or(|status| status >= 500)
-}
-
-impl InFlight {
-    pub(super) fn begin(book: &Arc<Book>) -> Self {
-        book.in_flight.fetch_add(1, Ordering::Relaxed);
-        Self { book: Arc::clone(book) }
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.book.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// The logs that a Bursar's statistics are read from, as long as somebody holds them.

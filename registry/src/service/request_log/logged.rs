@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::book::{Book, InFlight};
+use super::book::Book;
 use super::label::Label;
 use super::routes::RouteRef;
 use crate::service::request::{RequestScope, RequestUsage};
@@ -21,7 +21,7 @@ pub struct LoggedRequest {
     scope: RequestScope,
     status: Option<u16>,
     began: Duration,
-    in_flight: InFlight,
+    book: Arc<Book>,
 }
 
 /// A request that has ended.
@@ -34,9 +34,8 @@ pub(crate) struct EndedRequest {
 
 impl LoggedRequest {
     pub(crate) fn begin(book: &Arc<Book>, label: &Label, scope: RequestScope) -> Self {
-        let in_flight = InFlight::begin(book);
-        let route = Some(book.find(label));
-        Self { route, scope, status: None, began: book.now(), in_flight }
+        let route = Some(book.begin(label));
+        Self { route, scope, status: None, began: book.now(), book: Arc::clone(book) }
     }
 
     /// The scope that measures it: to be entered wherever the request is worked on.
@@ -52,6 +51,11 @@ impl LoggedRequest {
     }
 
     #[cfg(feature = "tower")]
+    pub(crate) fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    #[cfg(feature = "tower")]
     pub(crate) fn scope_mut(&mut self) -> &mut RequestScope {
         &mut self.scope
     }
@@ -63,10 +67,10 @@ impl LoggedRequest {
 
     /// Ends it, the first time that this is called.
     pub(crate) fn end(&mut self) -> Option<EndedRequest> {
-        let (route, book) = (self.route.take()?, &self.in_flight.book);
+        let (route, book) = (self.route.take()?, &self.book);
         let ended = EndedRequest { status: self.status, usage: self.scope.usage(), at: book.now() };
         let elapsed = ended.at.saturating_sub(self.began);
-        book.record(route, ended.status, ended.usage, ended.at, elapsed);
+        book.end(route, ended.status, ended.usage, ended.at, elapsed);
         Some(ended)
     }
 }

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub(crate) use book::is_failed;
 pub(crate) use book::{Book, RequestLogs};
 pub(crate) use label::Label;
+#[cfg(feature = "tower")]
+pub(crate) use logged::EndedRequest;
 pub use logged::LoggedRequest;
 #[cfg(feature = "tower")]
 pub(crate) use routes::UNMATCHED;
