@@ -49,7 +49,9 @@ function drawLevels(plot) {
         ctx.font = `${11 * px}px system-ui, sans-serif`;
         ctx.textAlign = "left";
         ctx.textBaseline = "bottom";
-        ctx.fillText(`${ICONS[level]} ${level}`, bbox.left + 4 * px, bottom - px);
+        // Not across the budget's line.
+        const textBottom = Math.min(bottom, place(view.budget));
+        ctx.fillText(`${ICONS[level]} ${level}`, bbox.left + 4 * px, textBottom - px);
     });
     ctx.restore();
 }
