@@ -49,8 +49,8 @@ function drawLevels(plot) {
         ctx.font = `${11 * px}px system-ui, sans-serif`;
         ctx.textAlign = "left";
         ctx.textBaseline = "bottom";
-        // Not across the budget's line.
-        const textBottom = Math.min(bottom, place(view.budget));
+        // The highest band holds the budget's line: its name is above that.
+        const textBottom = index < 2 ? bottom : Math.min(bottom, place(view.budget));
         ctx.fillText(`${ICONS[level]} ${level}`, bbox.left + 4 * px, textBottom - px);
     });
     ctx.restore();
