@@ -142,12 +142,12 @@ fn a_service_that_goes_away_is_shown_as_such_until_it_is_back() {
 }
 
 #[test]
-fn one_that_was_started_anew_begins_with_an_empty_graph() {
+fn one_that_was_started_anew_begins_with_nothing_of_its_former_run() {
     let mut view = view();
     let mut anew = view.stats.clone();
     anew.uptime = Duration::from_secs(1);
     view.take(anew, None);
-    assert_eq!((view.usage.len(), view.rates.len()), (1, 0));
+    assert_eq!((view.usage.len(), view.rates.len(), view.cleanups.len()), (1, 0, 0));
 }
 
 #[test]

@@ -101,15 +101,16 @@ impl View {
         if self.is_paused {
             return;
         }
-        if let Some(history) = history {
-            self.cleanups = history.cleanups().rev().cloned().collect();
-        }
         if stats.uptime < self.stats.uptime {
             // Another process: nothing goes on from before.
             self.usage.clear();
             self.rates.clear();
+            self.cleanups.clear();
         } else {
             self.rates = rates(&self.stats, &stats);
+        }
+        if let Some(history) = history {
+            self.cleanups = history.cleanups().rev().cloned().collect();
         }
         while self.usage.len() >= MAX_POINTS {
             self.usage.pop_front();

@@ -35,7 +35,7 @@ fn what_comes_after_the_start_is_told_once_and_in_order() {
     let mut before = stats_at(2050);
     (before.cleanups_total, before.freed_bytes_total) = (1, 7 * MIB);
     before.purgeables = vec![purgeable("cache", 60)];
-    let seen = history(&[(ms(1000), 10), (ms(2000), 20)], &[], &[old.clone()]);
+    let seen = history(&[(ms(1000), 10), (ms(2000), 20)], &[], std::slice::from_ref(&old));
     let mut follower = Follower::starting_at(&before, &seen);
     let first = follower.advance(&before, &seen, false);
     assert!(kinds(&first).is_empty(), "a higher reading may still come in that tenth");
