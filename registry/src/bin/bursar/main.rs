@@ -50,7 +50,7 @@ enum Command {
     Top(top::Options),
     Doctor(doctor::Options),
     Watch(watch::Options),
-    Replay(replay::Options),
+    Replay(Box<replay::Options>),
 }
 
 fn main() -> ExitCode {

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::task::Poll;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 
 /// Listens, from when it is made on.
 pub(crate) struct Signals {
@@ -46,7 +46,7 @@ impl Signals {
 
 #[cfg(unix)]
 fn not_heard(error: std::io::Error) -> Failure {
-    Failure::new(Kind::File, format!("signals cannot be listened for: {error}"))
+    Failure::new(crate::failure::Kind::File, format!("signals cannot be listened for: {error}"))
 }
 
 /// What comes of `work`, unless a signal comes first.
