@@ -294,6 +294,9 @@ impl Stats {
                 None => write!(f, "{name} unknown")?,
             }
         }
+        if self.reserved_bytes > 0 {
+            write!(f, ", reserved {}", ByteSize(self.reserved_bytes))?;
+        }
         Ok(())
     }
 
@@ -339,6 +342,10 @@ impl Stats {
             ByteSize(self.freed_bytes_total),
             ByteSize(self.collected_bytes_total),
         )?;
+        if self.purge_deferrals_total > 0 {
+            let times = self.purge_deferrals_total;
+            write!(f, "\ncleanups put off while requests ran: {times}")?;
+        }
         if let Some(cooldown) = &self.cooldown {
             write!(f, "\nwaiting {:?} since {}", cooldown.wait, cooldown.reason)?;
         }

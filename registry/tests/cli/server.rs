@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
+use bursar::{Envelope, Failure};
 use serde_json::{Value, json};
 
 use crate::readings;
@@ -97,8 +98,9 @@ pub(crate) fn right(base: &str) -> impl Fn(&str, &mut dyn Stream) + Send + Sync 
         } else if path == history_path {
             reply(stream, "200 OK", &envelope(serde_json::to_value(history).unwrap()));
         } else {
-            let body = r#"{"success":false,"message":"no such path","error_code":"not_found"}"#;
-            reply(stream, "404 Not Found", body);
+            let refusal = Failure::new("not_found", "no such path");
+            let body = serde_json::to_string(&Envelope::<()>::error(refusal)).unwrap();
+            reply(stream, "404 Not Found", &body);
         }
     }
 }

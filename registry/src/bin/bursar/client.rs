@@ -6,14 +6,13 @@
 use std::io;
 use std::time::Duration;
 
-use bursar::{History, Stats};
+use bursar::{Envelope, FORMAT_HEADER, FORMAT_VERSION, History, Stats};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,9 +23,6 @@ use tokio::time::timeout;
 use crate::address::Address;
 use crate::failure::{Failure, Kind};
 
-/// The version of the answers' format that is understood here.
-const FORMAT: &str = "1";
-const FORMAT_HEADER: &str = "x-bursar-format";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_BODY_BYTES: usize = 16 << 20;
 const MAX_HEAD_BYTES: usize = 64 << 10;
@@ -38,16 +34,6 @@ const MAX_HEADERS: usize = 64;
 pub(crate) struct Client {
     address: Address,
     timeout: Duration,
-}
-
-/// What an answer is wrapped in. Its data stays text until it is known what to make of it.
-#[derive(Deserialize)]
-struct Envelope {
-    success: bool,
-    #[serde(default)]
-    message: String,
-    data: Option<Box<RawValue>>,
-    error_code: Option<String>,
 }
 
 /// The task that moves a connection's bytes, which ends with the question.
@@ -100,16 +86,12 @@ impl Client {
                 ));
             }
         };
-        let envelope: Envelope =
+        // The data stays text until it is known what to make of it.
+        let envelope: Envelope<Box<RawValue>> =
             serde_json::from_slice(&body).map_err(|error| self.unreadable(endpoint, error))?;
-        match envelope {
-            Envelope { success: true, data: Some(data), .. } => Ok(data),
-            Envelope { success: true, .. } => Err(self.unreadable(endpoint, "it has no data")),
-            Envelope { message, error_code, .. } => {
-                let code = error_code.map(|code| format!(" ({code})")).unwrap_or_default();
-                Err(self.failure(Kind::NotBursar, endpoint, format!("refused: {message}{code}")))
-            }
-        }
+        envelope.into_result().map_err(|refusal| {
+            self.failure(Kind::NotBursar, endpoint, format!("refused: {refusal}"))
+        })
     }
 
     async fn body(&self, endpoint: &str) -> Result<Bytes, Failure> {
@@ -209,11 +191,11 @@ impl Client {
             return Err(self.failure(Kind::NotBursar, endpoint, what));
         }
         match text_of(FORMAT_HEADER) {
-            Some(format) if format == FORMAT => {}
+            Some(format) if format == FORMAT_VERSION.to_string() => {}
             Some(format) => {
                 let what = format!(
                     "the service answers in format {format}, and this is a bursar for format \
-                     {FORMAT}; use the bursar of the service's version"
+                     {FORMAT_VERSION}; use the bursar of the service's version"
                 );
                 return Err(self.failure(Kind::OtherFormat, endpoint, what));
             }

@@ -47,6 +47,11 @@ pub(crate) static PROCESS: Group<Stats> = Group {
             |stats| whole(Some(stats.peak_bytes)),
         ),
         Figure::gauge(
+            "bursar_reserved_bytes",
+            "Bytes that reservations hold free and that are not allocated yet.",
+            |stats| whole(Some(stats.reserved_bytes)),
+        ),
+        Figure::gauge(
             "bursar_requests_in_flight",
             "Requests that are being answered now.",
             |stats| whole(Some(stats.requests_in_flight)),
@@ -63,6 +68,11 @@ pub(crate) static PROCESS: Group<Stats> = Group {
             "bursar_deferred_cleanups_total",
             "Cleanups put off since those before had had their share of a core.",
             |stats| whole(Some(stats.deferred_cleanups_total)),
+        ),
+        Figure::counter(
+            "bursar_purge_deferrals_total",
+            "Cleanups put off since requests were under way.",
+            |stats| whole(Some(stats.purge_deferrals_total)),
         ),
         Figure::counter(
             "bursar_freed_bytes_total",
