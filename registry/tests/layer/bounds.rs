@@ -14,7 +14,7 @@ fn answer(status: StatusCode) -> Answer {
 
 /// What Bursar itself holds.
 fn bursar_bytes() -> u64 {
-    tag_usage(&TagHandle::new("bursar").unwrap()).live_bytes
+    tag_usage(TagHandle::new("bursar").unwrap()).live_bytes
 }
 
 #[test]

@@ -126,3 +126,67 @@ fn who_is_told_a_summary_may_read_the_statistics() {
     }
     assert_eq!(*seen.lock().unwrap(), [(2, 0), (4, 0)]);
 }
+
+#[cfg(feature = "tracing")]
+mod lines_in_the_log {
+    use std::fmt::Debug;
+
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Level, Metadata, Subscriber};
+
+    use super::*;
+
+    /// Keeps each event as a line. Allocates, as subscribers do.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<String>>>);
+
+    struct Line(String);
+
+    impl Visit for Line {
+        fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+            self.0 += &format!(" {field}={value:?}");
+        }
+    }
+
+    impl Subscriber for Lines {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            metadata.target() == "bursar"
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn event(&self, event: &Event<'_>) {
+            assert_eq!(*event.metadata().level(), Level::INFO);
+            let mut line = Line(String::new());
+            event.record(&mut line);
+            self.0.lock().unwrap().push(line.0);
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn there_is_one_after_each_so_many_requests() {
+        let bursar = start();
+        let lines = Lines::default();
+        let layer = MemoryLayer::new(&bursar).log_every_requests(2);
+        let service = layer.layer(service_fn(|_: Request<()>| {
+            drop(block(1_000_000));
+            std::future::ready(ok())
+        }));
+        tracing::subscriber::with_default(lines.clone(), || {
+            for _ in 0..5 {
+                block_on(service.clone().oneshot(get("/"))).unwrap();
+            }
+        });
+        let line = " message=requests requests=2 failed=0 shed=0 allocated_bytes=2000000 \
+                    mean_peak_bytes=1000000 peak_bytes=1000000 level=normal";
+        assert_eq!(*lines.0.lock().unwrap(), [line, line]);
+    }
+}
