@@ -54,7 +54,7 @@ impl Telemetry {
     }
 
     /// A cleanup was made, or would have been.
-    #[cfg_attr(not(any(feature = "metrics", feature = "tracing")), expect(unused_variables))]
+    #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
     pub(crate) fn cleaned_up(
         &self,
         report: &CleanupReport,
