@@ -138,7 +138,7 @@ fn several_logs_are_shown_as_one_as_long_as_they_live() {
 }
 
 #[test]
-fn what_a_log_holds_is_charged_to_bursar_and_gone_with_it() {
+fn what_a_log_holds_is_charged_to_no_tag_but_bursars() {
     static ELSEWHERE: bursar_alloc::Tag = bursar_alloc::Tag::new("book-tests");
     let clock = Arc::<FakeClock>::default();
     let book = Arc::new(Book::new(clock, 1000, 0));
