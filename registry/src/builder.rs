@@ -185,6 +185,7 @@ impl Builder {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::starting_now());
         let sources = Box::new(Sampler::new(watch, limits, Arc::clone(&clock)));
         let registry = Registry::with_bounds(self.config.bounds());
+        let requests = Arc::new(self.config.requests.clone());
         let settings = Settings { budget: budget.clone(), config: self.config };
         let shared = Arc::<Shared>::default();
         if let Some(thread) = &thread {
@@ -202,7 +203,7 @@ impl Builder {
         if let Some(thread) = &thread {
             thread.run(Arc::clone(&turn), wait);
         }
-        let handle = Handle { budget, registry, shared, clock, turn };
+        let handle = Handle { budget, registry, shared, clock, turn, requests };
         Ok(Bursar { handle, thread, _tag_budgets: tag_budgets })
     }
 }

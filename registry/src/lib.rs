@@ -101,7 +101,7 @@ pub use crate::budget::Budget;
 pub use crate::builder::Builder;
 pub use crate::bursar::{Bursar, Checkpoint};
 pub use crate::clock::{Clock, ManualClock, SystemClock};
-pub use crate::config::Config;
+pub use crate::config::{Config, RequestSettings};
 pub use crate::cooldown::Cooldown;
 pub use crate::doctor::{Advice, AdviceCode, Checkup, Figure, Severity, examine};
 pub use crate::error::{Error, InvalidVariable};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Turn;
 use crate::budget::Budget;
 use crate::clock::Clock;
+use crate::config::RequestSettings;
 use crate::history::History;
 use crate::registry::Registry;
 use crate::stats::Stats;
@@ -20,6 +21,8 @@ pub(crate) struct Handle {
     pub(crate) shared: Arc<Shared>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) turn: Arc<Turn>,
+    /// What is to be done around requests where nothing else is said.
+    pub(crate) requests: Arc<RequestSettings>,
 }
 
 impl Handle {

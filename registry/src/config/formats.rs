@@ -118,6 +118,10 @@ pub(super) mod time {
     }
 }
 
+pub(super) fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    InFile::deserialize(deserializer).map(|size: InFile<u64>| size.0)
+}
+
 pub(super) fn optional_size<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<u64>, D::Error> {

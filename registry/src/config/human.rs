@@ -7,12 +7,13 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use crate::ladder::Stage;
+use crate::pressure::PressureLevel;
 use crate::profile::{Policy, Profile, Watermarks};
 
 /// A value that people write: `400MiB`, `70%`, `250ms`.
 ///
 /// The type says how. Among the settings every `u64` is a size in bytes, every `usize` a number of
-/// entries, every `f64` a share, every `Duration` a time. No value is written as an empty string.
+/// things, every `f64` a share, every `Duration` a time. No value is written as an empty string.
 pub(crate) trait Human: Sized {
     /// What is allowed, to end a message with.
     const ALLOWED: &'static str;
@@ -35,7 +36,7 @@ impl<T: Human> Human for Option<T> {
 }
 
 impl Human for usize {
-    const ALLOWED: &'static str = "a number of entries";
+    const ALLOWED: &'static str = "a whole number";
 
     fn parse(given: &str) -> Option<Self> {
         given.parse().ok()
@@ -103,6 +104,14 @@ impl Human for bool {
             "false" | "0" | "no" | "off" => Some(false),
             _ => None,
         }
+    }
+}
+
+impl Human for PressureLevel {
+    const ALLOWED: &'static str = "warning, critical or emergency";
+
+    fn parse(given: &str) -> Option<Self> {
+        Self::ABOVE_NORMAL.into_iter().find(|level| level.as_str() == given)
     }
 }
 
@@ -284,6 +293,12 @@ mod tests {
         assert_eq!(Sizes::name_given_twice("a=1,b=2, a =3,b=4"), Some("a"));
         assert_eq!(Sizes::name_given_twice("a=1,b=2,a"), None);
         assert_eq!(u64::name_given_twice("a=1,a=2"), None);
+    }
+
+    #[test]
+    fn a_level_that_something_begins_at_is_one_above_normal() {
+        accepts(&[("warning", PressureLevel::Warning), ("emergency", PressureLevel::Emergency)]);
+        refuses::<PressureLevel>(&["normal", "Critical", "3"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod formats;
 mod human;
 #[cfg(feature = "serde")]
 mod profile_format;
+mod requests;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,8 @@ use crate::error::Error;
 use crate::ladder::{Ladder, Stage};
 use crate::profile::{MAX_TIME, Profile};
 use crate::purge::{Bounds, is_valid_name};
+
+pub use requests::RequestSettings;
 
 /// Every setting of a [`Bursar`](crate::Bursar): one schema for the builder, for files (serde)
 /// and for `BURSAR_*` variables.
@@ -50,6 +53,16 @@ use crate::purge::{Bounds, is_valid_name};
 /// | `BURSAR_MAX_BYTES` | `max_bytes` | names and sizes, `thumbnails=64MiB,pages=8MiB` | none |
 /// | `BURSAR_MAX_ENTRIES` | `max_entries` | names and numbers, `sessions=10000,buffers=64` | none |
 /// | `BURSAR_MAX_PURGE_DEFERRAL` | `max_purge_deferral` | time, `1s` | `5s` |
+/// | `BURSAR_SHED_FROM` | `requests.shed_from` | `warning`, `critical` or `emergency` | none |
+/// | `BURSAR_DEFER_PURGING` | `requests.defer_purging` | switch, `on` | `false` |
+/// | `BURSAR_COLLECT_EVERY_REQUESTS` | `requests.collect_every_requests` | number, `10000` | `0` |
+/// | `BURSAR_COLLECT_EVERY` | `requests.collect_every` | time, `1m` | `0s` |
+/// | `BURSAR_RECLAIM_EVERY_REQUESTS` | `requests.reclaim_every_requests` | number, `100000` | `0` |
+/// | `BURSAR_RECLAIM_EVERY` | `requests.reclaim_every` | time, `1h` | `0s` |
+/// | `BURSAR_LOG_EVERY_REQUESTS` | `requests.log_every_requests` | number, `1000` | `0` |
+/// | `BURSAR_REQUEST_HEADERS` | `requests.headers` | switch, `on` | `false` |
+/// | `BURSAR_MAX_ROUTES` | `requests.max_routes` | number, `256` | `64` |
+/// | `BURSAR_HEAVY_FROM` | `requests.heavy_from_bytes` | size, `256KiB` | `1MiB` |
 /// | `BURSAR_OBSERVE_ONLY` | `observe_only` | switch, `true` | `false` |
 /// | `BURSAR_THREADLESS` | `threadless` | switch, `on` | `false` |
 /// | `BURSAR_FINAL_CLEANUP` | `final_cleanup` | switch, `1` | `false` |
@@ -146,6 +159,8 @@ pub struct Config {
     /// [`Bursar::defer_purging`](crate::Bursar::defer_purging). Zero: not at all.
     #[cfg_attr(feature = "serde", serde(with = "formats::time"))]
     pub max_purge_deferral: Duration,
+    /// What is done around requests.
+    pub requests: RequestSettings,
     /// Measure, judge and report, and purge nothing.
     pub observe_only: bool,
     /// Start no thread: the steps are made by `Bursar::checkpoint`.
@@ -169,6 +184,7 @@ impl Default for Config {
             max_bytes: BTreeMap::new(),
             max_entries: BTreeMap::new(),
             max_purge_deferral: Duration::from_secs(5),
+            requests: RequestSettings::default(),
             observe_only: false,
             threadless: false,
             final_cleanup: false,
@@ -197,6 +213,7 @@ impl Config {
         self.validate_tag_budgets()?;
         self.validate_bounds()?;
         self.validate_ladder()?;
+        self.requests.validate()?;
         let deferral = self.max_purge_deferral;
         let given = || format!("{deferral:?}");
         require(deferral <= MAX_TIME, "max_purge_deferral", given, "up to a year")?;

@@ -5,6 +5,7 @@
 mod at_rest;
 mod bodies;
 mod bounds;
+mod configured;
 mod plain;
 mod refusals;
 mod sockets;
@@ -18,7 +19,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bursar::{AccountingAllocator, Bursar, RouteStats, System};
+use bursar::{AccountingAllocator, Bursar, Config, RouteStats, System};
 use http::{Request, Response};
 use http_body_util::Empty;
 use hyper::body::Bytes;
@@ -60,9 +61,13 @@ impl Running {
 }
 
 fn start() -> Running {
+    start_with(Config::default())
+}
+
+fn start_with(config: Config) -> Running {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let bursar = Bursar::builder().budget("256MiB").threadless(true).start().unwrap();
-    Running { bursar, _turn: turn }
+    let builder = Bursar::builder().config(config).budget("256MiB").threadless(true);
+    Running { bursar: builder.start().unwrap(), _turn: turn }
 }
 
 fn block(bytes: usize) -> Vec<u8> {

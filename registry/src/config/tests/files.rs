@@ -4,7 +4,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::Config;
+use crate::config::RequestSettings;
 use crate::ladder::{Ladder, Stage};
+use crate::pressure::PressureLevel;
 use crate::profile::{Policy, Profile, Watermarks};
 
 fn read(json: &str) -> Config {
@@ -98,9 +100,9 @@ fn what_is_not_allowed_is_refused_with_the_value_and_what_is() {
         (r#"{ "tag_budget_bytes": { "a": 1, "a": 2 } }"#, "\"a\"", "twice"),
         (r#"{ "max_bytes": { "a": 1, "a": 2 } }"#, "\"a\"", "twice"),
         (r#"{ "max_entries": { "a": 1, "a": 2 } }"#, "\"a\"", "twice"),
-        (r#"{ "max_entries": { "a": 1.5 } }"#, "`1.5`", "a number of entries"),
-        (r#"{ "max_entries": { "a": "1KiB" } }"#, "\"1KiB\"", "a number of entries"),
-        (r#"{ "max_entries": 5 }"#, "`5`", "a map of names, and for each a number of entries"),
+        (r#"{ "max_entries": { "a": 1.5 } }"#, "`1.5`", "a whole number"),
+        (r#"{ "max_entries": { "a": "1KiB" } }"#, "\"1KiB\"", "a whole number"),
+        (r#"{ "max_entries": 5 }"#, "`5`", "a map of names, and for each a whole number"),
     ] {
         let said = refused(json);
         assert!(said.contains(value) && said.contains(allowed), "{said}");
@@ -147,6 +149,23 @@ fn any_sizes() -> impl Strategy<Value = BTreeMap<String, u64>> {
 }
 
 prop_compose! {
+    fn any_requests()(
+        shed_from in prop::option::of(prop::sample::select(PressureLevel::ABOVE_NORMAL.to_vec())),
+        [defer_purging, headers] in any::<[bool; 2]>(),
+        [collect_every_requests, reclaim_every_requests, log_every_requests, max_routes] in
+            any::<[usize; 4]>(),
+        [collect_every, reclaim_every] in [any_time(), any_time()],
+        heavy_from_bytes in any::<u64>(),
+    ) -> RequestSettings {
+        RequestSettings {
+            shed_from, defer_purging, collect_every_requests, collect_every,
+            reclaim_every_requests, reclaim_every, log_every_requests, headers, max_routes,
+            heavy_from_bytes,
+        }
+    }
+}
+
+prop_compose! {
     fn any_config()(
         [soft_limit_bytes, limit_bytes, reserve_bytes] in
             [any::<Option<u64>>(), any::<Option<u64>>(), any::<Option<u64>>()],
@@ -155,13 +174,14 @@ prop_compose! {
         [tag_budget_bytes, max_bytes] in [any_sizes(), any_sizes()],
         max_entries in prop::collection::btree_map(any::<String>(), any::<usize>(), 0..4),
         max_purge_deferral in any_time(),
+        requests in any_requests(),
         [observe_only, threadless, final_cleanup] in any::<[bool; 3]>(),
         path in any::<Option<String>>(),
     ) -> Config {
         Config {
             soft_limit_bytes, limit_bytes, reserve_bytes, profile,
             ladder: Ladder { warning, critical, emergency },
-            tag_budget_bytes, max_bytes, max_entries, max_purge_deferral,
+            tag_budget_bytes, max_bytes, max_entries, max_purge_deferral, requests,
             observe_only, threadless, final_cleanup,
             last_report_path: path.map(Into::into),
         }

@@ -57,11 +57,12 @@ fn every_field_has_exactly_one_variable() {
     let json = serde_json::to_value(Config::default()).unwrap();
     let mut fields = Vec::new();
     for (name, value) in json.as_object().unwrap() {
-        // Of the ladder only the parts have variables, of the profile the whole as well.
-        if name != "ladder" {
+        // Of these only the parts have variables, of the profile the whole as well.
+        let is_of_parts = name == "ladder" || name == "requests";
+        if !is_of_parts {
             fields.push(name.clone());
         }
-        if name == "ladder" || name == "profile" {
+        if is_of_parts || name == "profile" {
             let parts = value.as_object().unwrap().keys();
             fields.extend(parts.map(|part| format!("{name}.{part}")));
         }

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::{Config, Error};
 use crate::ladder::Stage;
+use crate::pressure::PressureLevel;
 
 const MIB: u64 = 1 << 20;
 
@@ -190,4 +191,19 @@ fn an_empty_path_and_a_profile_that_makes_no_sense_are_refused() {
     assert!(matches!(error, Error::InvalidSetting { name: "last_report_path", .. }), "{error}");
     let error = refused(|config| config.profile.max_share = 2.0);
     assert!(matches!(error, Error::InvalidSetting { name: "max_share", .. }), "{error}");
+}
+
+#[test]
+fn requests_are_refused_from_a_level_above_normal_and_times_between_upkeep_are_a_year_at_most() {
+    is_allowed(|config| config.requests.shed_from = Some(PressureLevel::Warning));
+    assert_eq!(
+        refused(|config| config.requests.shed_from = Some(PressureLevel::Normal)).to_string(),
+        "requests.shed_from normal is not allowed; allowed is warning, critical or emergency"
+    );
+    for set in [
+        |config: &mut Config| config.requests.collect_every = Duration::MAX,
+        |config: &mut Config| config.requests.reclaim_every = Duration::MAX,
+    ] {
+        assert!(refused(set).to_string().ends_with("allowed is up to a year"));
+    }
 }

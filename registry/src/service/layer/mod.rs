@@ -22,15 +22,16 @@ pub use service::MemoryService;
 pub use summary::RequestSummary;
 
 use crate::bursar::Bursar;
-use crate::service::RequestLog;
+use crate::config::RequestSettings;
+use crate::service::{RequestLog, Shedding};
 use settings::Settings;
 
 /// Measures the requests of a service: what each allocates, frees, keeps and needs at once, from
 /// its call to the end of its answer's body. A `tower` layer, for axum, hyper and tonic.
 ///
 /// By itself it only measures, and counts in a [`RequestLog`]: [`Stats`](crate::Stats) has the
-/// figures by route, and the heaviest requests. All else is to be asked for: load shedding, purging
-/// between requests, headers, summaries.
+/// figures by route, and the heaviest requests. All else is to be asked for, here or by the
+/// [`Config`](crate::Config): load shedding, purging between requests, headers, summaries.
 ///
 /// A request is measured while its service is called, at each poll of its future and of its
 /// answer's body, and while they are dropped, on whatever threads; see
@@ -87,10 +88,31 @@ pub struct MemoryLayer {
 }
 
 impl MemoryLayer {
-    /// One that measures, with a [`RequestLog`] of its own.
+    /// One that measures, with a [`RequestLog`] of its own, and does what
+    /// [`Config::requests`](crate::Config::requests) says: nothing more, unless that was set, as by
+    /// `BURSAR_*` variables. The methods below have the last word.
     pub fn new(bursar: &Bursar) -> Self {
-        let settings = Settings::new(bursar.handle.clone(), RequestLog::new(bursar));
-        Self { settings: Arc::new(settings) }
+        let handle = bursar.handle.clone();
+        let requests = Arc::clone(&handle.requests);
+        let settings = Settings::new(handle, RequestLog::new(bursar));
+        let layer = Self { settings: Arc::new(settings) };
+        layer.configured(&requests)
+    }
+
+    fn configured(self, requests: &RequestSettings) -> Self {
+        let layer = self
+            .defer_purging(requests.defer_purging)
+            .headers(requests.headers)
+            .collect_every_requests(requests.collect_every_requests as u64)
+            .collect_every(requests.collect_every)
+            .reclaim_every_requests(requests.reclaim_every_requests as u64)
+            .reclaim_every(requests.reclaim_every);
+        #[cfg(feature = "tracing")]
+        let layer = layer.log_every_requests(requests.log_every_requests as u64);
+        match requests.shed_from {
+            Some(level) => layer.shedding(Shedding::default().from(level)),
+            None => layer,
+        }
     }
 
     /// Changes the settings, of this layer and not of its clones.

@@ -26,11 +26,6 @@ pub use stats::{HeavyRequest, RouteStats};
 use super::request::{RequestScope, RequestUsage};
 use crate::bursar::{BURSAR, Bursar, Handle};
 
-/// Routes that are counted each by itself, unless told otherwise.
-const DEFAULT_MAX_ROUTES: usize = 64;
-/// Requests of so many bytes at once may be among the heaviest, unless told otherwise.
-const DEFAULT_HEAVY_FROM_BYTES: u64 = 1 << 20;
-
 /// The log of a service's requests: sums for each route, the heaviest of the last hour, and how
 /// many run now. [`Stats`](crate::Stats) shows them; of several logs the sums.
 ///
@@ -85,8 +80,8 @@ pub struct RequestLog {
 }
 
 impl RequestLog {
-    /// One that `bursar`'s statistics show: 64 routes, and as heavy requests those that need 1 MiB
-    /// or more at once.
+    /// One that `bursar`'s statistics show, with the bounds of its
+    /// [`Config::requests`](crate::Config::requests).
     #[must_use]
     pub fn new(bursar: &Bursar) -> Self {
         Self::builder(bursar).build()
@@ -96,8 +91,8 @@ impl RequestLog {
     pub fn builder(bursar: &Bursar) -> RequestLogBuilder {
         RequestLogBuilder {
             handle: bursar.handle.clone(),
-            max_routes: DEFAULT_MAX_ROUTES,
-            heavy_from_bytes: DEFAULT_HEAVY_FROM_BYTES,
+            max_routes: bursar.handle.requests.max_routes,
+            heavy_from_bytes: bursar.handle.requests.heavy_from_bytes,
         }
     }
 
@@ -171,12 +166,14 @@ pub struct RequestLogBuilder {
 }
 
 impl RequestLogBuilder {
-    /// How many routes are counted each by itself, 64 unless set. With 0, all are `other`.
+    /// How many routes are counted each by itself, 64 unless set here or by the
+    /// [`Config`](crate::Config). With 0, all are `other`.
     pub fn max_routes(self, max_routes: usize) -> Self {
         Self { max_routes, ..self }
     }
 
-    /// The least peak of a request that may be among the heaviest, 1 MiB unless set.
+    /// The least peak of a request that may be among the heaviest, 1 MiB unless set here or by
+    /// the [`Config`](crate::Config).
     pub fn heavy_from_bytes(self, heavy_from_bytes: u64) -> Self {
         Self { heavy_from_bytes, ..self }
     }
