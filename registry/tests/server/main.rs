@@ -31,7 +31,7 @@ fn start() -> Bursar {
 }
 
 fn request(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 }
 
 /// Sends bytes as they are and reads until the server closes; for ever, if it does not.
@@ -83,10 +83,12 @@ async fn a_real_client_asks_on_one_connection_again_and_again() {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     let connection = tokio::spawn(connection);
     for path in ["/health", "/metrics", "/stats", "/history", "/", "/elsewhere"] {
-        let request = http::Request::get(path).header("host", "here").body(Empty::<Bytes>::new());
+        let request =
+            http::Request::get(path).header("host", "localhost").body(Empty::<Bytes>::new());
         let response = sender.send_request(request.unwrap()).await.unwrap();
         assert_eq!(response.status(), if path == "/elsewhere" { 404 } else { 200 }, "{path}");
-        let head = http::Request::head(path).header("host", "here").body(Empty::<Bytes>::new());
+        let head =
+            http::Request::head(path).header("host", "localhost").body(Empty::<Bytes>::new());
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert!(!body.is_empty(), "{path}");
         let response = sender.send_request(head.unwrap()).await.unwrap();
@@ -104,7 +106,7 @@ fn a_stop_frees_the_port_and_closes_connections() {
     let address = server.local_addr().unwrap();
     assert!(is_answered(tcp(&server)));
     let mut idle = tcp(&server);
-    idle.write_all(b"GET /health HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+    idle.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     idle.read_exact(&mut [0; 15]).unwrap();
     server.stop();
     server.stop();
@@ -187,7 +189,7 @@ fn a_client_that_never_ends_its_header_is_let_go_and_others_are_answered_meanwhi
     let mut slow = tcp(&patient);
     slow.write_all(b"GET /health HTTP/1.1\r\nHost").unwrap();
     assert!(is_answered(tcp(&patient)));
-    slow.write_all(b": here\r\nConnection: close\r\n\r\n").unwrap();
+    slow.write_all(b": localhost\r\nConnection: close\r\n\r\n").unwrap();
     assert!(exchange(slow, b"").starts_with("HTTP/1.1 200 OK\r\n"));
 
     let hasty = StatsServer::tcp("127.0.0.1:0").header_timeout(Duration::from_millis(1));
@@ -195,35 +197,81 @@ fn a_client_that_never_ends_its_header_is_let_go_and_others_are_answered_meanwhi
     assert_eq!(exchange(tcp(&hasty), b"GET /health HTTP/1.1\r\nHost"), "");
 }
 
-/// Asks once more on a connection that stays open.
-fn ask_again(stream: &mut TcpStream) {
-    stream.write_all(b"HEAD /health HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+/// Asks once more on a connection that may stay open; what the answer's header is.
+fn ask_again(stream: &mut TcpStream) -> String {
+    stream.write_all(b"HEAD /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
         stream.read_exact(&mut byte).unwrap();
         head.push(byte[0]);
     }
+    String::from_utf8(head).unwrap()
 }
 
 #[test]
 fn a_client_past_the_bound_waits_until_another_has_gone() {
     let _turn = take_turn();
     let bursar = start();
+    let endpoints = Endpoints::new(&bursar);
     let server = StatsServer::tcp("127.0.0.1:0").max_connections(1);
-    let server = server.start(Endpoints::new(&bursar)).unwrap();
+    let server = server.start(endpoints.clone()).unwrap();
     let mut first = tcp(&server);
-    ask_again(&mut first);
+    first.write_all(b"GET /health HTTP/1.1\r\n").unwrap();
     let mut second = tcp(&server);
     second.write_all(request("/health").as_bytes()).unwrap();
-    // A server that had room for both would answer both here.
-    (0..100).for_each(|_| ask_again(&mut first));
+    // A server that had room for both would answer meanwhile.
+    let other = StatsServer::tcp("127.0.0.1:0").start(endpoints).unwrap();
+    (0..100).for_each(|_| assert!(is_answered(tcp(&other))));
     second.set_nonblocking(true).unwrap();
     assert_eq!(second.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
 
     second.set_nonblocking(false).unwrap();
     drop(first);
     assert!(exchange(second, b"").starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+#[test]
+fn no_client_keeps_others_waiting_by_asking_again_and_again() {
+    let _turn = take_turn();
+    let bursar = start();
+    let server = StatsServer::tcp("127.0.0.1:0").max_connections(2);
+    let server = server.start(Endpoints::new(&bursar)).unwrap();
+    let mut first = tcp(&server);
+    for _ in 0..3 {
+        assert!(!ask_again(&mut first).contains("\r\nconnection: close\r\n"), "there is room");
+    }
+    let mut greedy = [first, tcp(&server)];
+    let mut waiting = tcp(&server);
+    waiting.write_all(request("/health").as_bytes()).unwrap();
+    // For ever, if they may.
+    while !greedy.iter_mut().any(|client| ask_again(client).contains("\r\nconnection: close\r\n")) {
+    }
+    assert!(exchange(waiting, b"").starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+#[test]
+fn a_page_whose_name_was_made_to_lead_here_reads_nothing() {
+    let _turn = take_turn();
+    let bursar = start();
+    let endpoints = Endpoints::new(&bursar);
+    let server = StatsServer::tcp("localhost:0").start(endpoints.clone()).unwrap();
+    let port = server.local_addr().unwrap().port();
+    let ask = |server: &StatsServer, host: &str| {
+        let request = format!("GET /stats HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        exchange(tcp(server), request.as_bytes())
+    };
+    for host in [format!("localhost:{port}"), format!("127.0.0.1:{port}"), "localhost:1".into()] {
+        assert!(ask(&server, &host).starts_with("HTTP/1.1 200 OK\r\n"), "{host}");
+    }
+    for host in [format!("evil.example:{port}"), "evil.example".into(), "10.0.0.1".into()] {
+        let answer = ask(&server, &host);
+        assert!(answer.starts_with("HTTP/1.1 421 "), "{host}: {answer}");
+        assert!(answer.contains("\"error_code\":\"host_not_allowed\""), "{answer}");
+        assert!(!answer.contains("live_bytes"), "{answer}");
+    }
+    let open = StatsServer::tcp("127.0.0.1:0").allow_remote(true).start(endpoints).unwrap();
+    assert!(ask(&open, "shop-1.internal").starts_with("HTTP/1.1 200 OK\r\n"));
 }
 
 #[test]
@@ -248,7 +296,7 @@ fn garbage_is_refused_and_the_next_client_is_answered() {
     let bursar = start();
     let server = StatsServer::tcp("127.0.0.1:0").start(Endpoints::new(&bursar)).unwrap();
     let long_header =
-        format!("GET / HTTP/1.1\r\nHost: here\r\nX-Filler: {}\r\n\r\n", "x".repeat(64 << 10));
+        format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-Filler: {}\r\n\r\n", "x".repeat(64 << 10));
     let many_fields = format!("GET / HTTP/1.1\r\n{}\r\n", "X-Filler: x\r\n".repeat(500));
     let long_path = request(&format!("/{}", "x".repeat(64 << 10)));
     let garbage: [&[u8]; 7] = [

@@ -40,7 +40,7 @@ use route::Route;
 /// Nothing can be changed by it, and no page of another origin may read it.
 ///
 /// An answer is made on the calling thread, with nothing to wait for but short locks of Bursar's
-/// own; `/metrics`, `/stats` ask each purgeable for its size. `/health` takes some microseconds,
+/// own; `/metrics` and `/stats` ask each purgeable for its size. `/health` takes some microseconds,
 /// the others some tens and up. What an answer allocates is charged to the tag `bursar`.
 ///
 /// # Examples
@@ -114,6 +114,17 @@ impl Endpoints {
         let _tag = BURSAR.enter();
         let answer = self.answer(request.method(), request.uri().path(), request.headers());
         answer.into_response(request.method() == Method::HEAD)
+    }
+
+    /// The answer to a request that was sent to a name that is not this server's.
+    #[cfg(feature = "serve")]
+    pub(super) fn misdirected<B>(request: &Request<B>) -> Response<Full<Bytes>> {
+        let _tag = BURSAR.enter();
+        let failure = Failure::new("host_not_allowed", "nothing is served under this host")
+            .detail("allowed", "localhost, a loopback address, or the name that is listened on");
+        let id = correlation_id(request.headers());
+        refusal(StatusCode::MISDIRECTED_REQUEST, failure, id)
+            .into_response(request.method() == Method::HEAD)
     }
 
     fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Answer {

@@ -29,7 +29,8 @@ impl StatsServerBuilder {
     }
 
     /// Whether a port may be one that other machines can reach. It may not unless said so: nobody
-    /// is asked who they are, and whoever reaches it reads everything.
+    /// is asked who they are, and whoever reaches it reads everything. Requests may then name any
+    /// host.
     pub fn allow_remote(mut self, allow_remote: bool) -> Self {
         self.allow_remote = allow_remote;
         self

@@ -64,7 +64,8 @@ where
         .serve_connection(TokioIo::new(stream), service);
 
     let mut connection = pin!(connection);
-    let mut enough = pin!(sleep(limits.request_timeout));
+    // Until the first request's header has come, its own timeout is the one that counts.
+    let mut enough = pin!(sleep(limits.header_timeout + limits.request_timeout));
     poll_fn(|context| {
         // Whatever it ended with, there is nobody left to tell.
         if connection.as_mut().poll(context).is_ready() {

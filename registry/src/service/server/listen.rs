@@ -5,14 +5,16 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 #[cfg(unix)]
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::connection::{Limits, serve};
+use super::host::Hosts;
+use super::reception::Reception;
 #[cfg(unix)]
 use super::unix::UnixSocket;
-use crate::service::Endpoints;
 
 /// Where a server is to listen, as it was given.
 #[derive(Debug, Clone)]
@@ -48,19 +50,21 @@ impl fmt::Display for Address {
 }
 
 impl Address {
-    /// Binds it, or says why not.
-    pub(super) async fn bind(self, allow_remote: bool) -> Result<(Listener, Bound), String> {
+    /// Binds it, or says why not; with the hosts that requests may then name.
+    pub(super) async fn bind(self, allow_remote: bool) -> Result<(Listener, Bound, Hosts), String> {
         match self {
             Self::Tcp(address) => {
                 let listener = bind_tcp(&address, allow_remote)?;
                 let local = listener.local_addr().map_err(|error| error.to_string())?;
-                Ok((Listener::Tcp(listener), Bound::Tcp(local)))
+                let hosts = Hosts::of(&address, local, allow_remote);
+                Ok((Listener::Tcp(listener), Bound::Tcp(local), hosts))
             }
             #[cfg(unix)]
             Self::Unix(path) => {
                 let socket = UnixSocket::bind(&path).await?;
                 let path = socket.path().to_owned();
-                Ok((Listener::Unix(socket), Bound::Unix(path)))
+                // No browser speaks to one.
+                Ok((Listener::Unix(socket), Bound::Unix(path), Hosts::Any))
             }
         }
     }
@@ -91,11 +95,11 @@ impl Listener {
     pub(super) async fn accept_into(
         &self,
         open: &mut JoinSet<()>,
-        endpoints: &Endpoints,
+        reception: &Arc<Reception>,
         limits: Limits,
     ) -> io::Result<()> {
-        let endpoints = endpoints.clone();
-        let respond = move |request: &_| endpoints.respond(request);
+        let reception = Arc::clone(reception);
+        let respond = move |request: &_| reception.respond(request);
         match self {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;

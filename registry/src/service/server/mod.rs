@@ -2,7 +2,9 @@
 
 mod builder;
 mod connection;
+mod host;
 mod listen;
+mod reception;
 mod thread;
 #[cfg(unix)]
 mod unix;
@@ -19,9 +21,10 @@ use thread::ServerThread;
 /// service serves: they answer also while its runtime has no thread to spare.
 ///
 /// One thread, `bursar-stats`, answers over HTTP/1; what it allocates is charged to the tag
-/// `bursar`. At most 16 clients are connected at once, and further ones wait. One that is slow
-/// holds no more than its place, 32 KiB of buffers and the answer it has not read, and not for
-/// long: see [`StatsServerBuilder`]. Dropped, it stops.
+/// `bursar`. At most 16 clients are connected at once, and further ones wait; while all places
+/// are taken, each answer is the last on its connection. One that is slow holds no more than its
+/// place, 32 KiB of buffers and the answer it has not read, and not for long: see
+/// [`StatsServerBuilder`]. Dropped, it stops.
 ///
 /// # Examples
 ///
@@ -58,7 +61,12 @@ impl StatsServer {
     /// A server on a TCP port: an address and a port such as `"127.0.0.1:9464"` or
     /// `"localhost:0"`, where 0 is any free port. Addresses that other machines can reach are
     /// refused, unless [`StatsServerBuilder::allow_remote`] allows them. What runs on this machine
-    /// can connect, whoever's it is: a unix socket is the safer choice where there is one.
+    /// can connect, whoever's it is, and keep others waiting: a unix socket is the safer choice
+    /// where there is one.
+    ///
+    /// A page in a browser on this machine gets nothing: a request whose `Host` is neither
+    /// `localhost` nor a loopback address nor the name given here is answered with 421, whatever
+    /// its port (DNS rebinding).
     pub fn tcp(address: impl Into<String>) -> StatsServerBuilder {
         StatsServerBuilder::new(Address::Tcp(address.into()))
     }

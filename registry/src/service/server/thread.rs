@@ -1,6 +1,6 @@
 //! [`ServerThread`]: the thread that answers, and how it is stopped.
 
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use super::connection::Limits;
 use super::listen::{Address, Bound, Listener};
+use super::reception::Reception;
 use crate::bursar::BURSAR;
 use crate::service::Endpoints;
 
@@ -78,14 +79,14 @@ fn run(
 ) {
     let begun = runtime().and_then(|runtime| {
         let bound = runtime.block_on(address.bind(allow_remote));
-        bound.map(|(listener, bound)| (runtime, listener, bound))
+        bound.map(|(listener, bound, hosts)| (runtime, listener, bound, hosts))
     });
     // Whoever started it waits for each of these.
-    let (runtime, listener, bound) = match begun {
+    let (runtime, listener, bound, hosts) = match begun {
         Ok(begun) => begun,
         Err(reason) => return drop(report.send(Err(reason))),
     };
-    let accepting = runtime.spawn(accept(listener, limits, endpoints));
+    let accepting = runtime.spawn(accept(listener, limits, Reception::new(endpoints, hosts)));
     let _ = report.send(Ok((bound, accepting.abort_handle())));
     // Stopped, the listener is closed; the connections go with the runtime.
     let _ = runtime.block_on(accepting);
@@ -97,14 +98,17 @@ fn runtime() -> Result<Runtime, String> {
 }
 
 /// Accepts clients, no more at once than there may be, until it is dropped.
-async fn accept(listener: Listener, limits: Limits, endpoints: Endpoints) {
+async fn accept(listener: Listener, limits: Limits, reception: Reception) {
+    let reception = Arc::new(reception);
     let mut open = JoinSet::new();
     loop {
         while open.try_join_next().is_some() {}
         while open.len() >= limits.max_connections {
+            reception.set_full(true);
             open.join_next().await;
         }
-        if listener.accept_into(&mut open, &endpoints, limits).await.is_err() {
+        reception.set_full(false);
+        if listener.accept_into(&mut open, &reception, limits).await.is_err() {
             tokio::time::sleep(ACCEPT_PAUSE).await;
         }
     }

@@ -13,6 +13,13 @@ const PIPE_BYTES: usize = 256;
 /// Serves one end of a connection, and hands the other out. The answer has so many bytes; they
 /// are counted.
 fn serve_one(answer_bytes: usize) -> (DuplexStream, tokio::task::JoinHandle<()>, Arc<AtomicUsize>) {
+    serve_within(Limits::default(), answer_bytes)
+}
+
+fn serve_within(
+    limits: Limits,
+    answer_bytes: usize,
+) -> (DuplexStream, tokio::task::JoinHandle<()>, Arc<AtomicUsize>) {
     let answers = Arc::new(AtomicUsize::new(0));
     let (client, server) = duplex(PIPE_BYTES);
     let respond = {
@@ -23,7 +30,7 @@ fn serve_one(answer_bytes: usize) -> (DuplexStream, tokio::task::JoinHandle<()>,
             Response::new(Full::new(body.clone()))
         }
     };
-    (client, tokio::spawn(serve(server, Limits::default(), respond)), answers)
+    (client, tokio::spawn(serve(server, limits, respond)), answers)
 }
 
 fn within(seconds: u64, begun: Instant) -> bool {
@@ -64,6 +71,17 @@ async fn a_header_that_comes_byte_by_byte_is_not_waited_for_longer_than_its_time
     assert!(within(5, begun), "{:?}", begun.elapsed());
     trickle.await.unwrap();
     assert_eq!(answers.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_header_may_take_longer_than_an_answer() {
+    let limits = Limits { header_timeout: Duration::from_secs(60), ..Limits::default() };
+    let (mut client, _served, _) = serve_within(limits, 1);
+    let (first, rest) = REQUEST.split_at(9);
+    client.write_all(first).await.unwrap();
+    sleep(Duration::from_secs(55)).await;
+    client.write_all(rest).await.unwrap();
+    read_answer(&mut client, 1).await;
 }
 
 #[tokio::test(start_paused = true)]
