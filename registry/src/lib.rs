@@ -128,8 +128,6 @@ pub use crate::report::{
 pub use crate::service::Endpoints;
 #[cfg(feature = "dashboard")]
 pub use crate::service::dashboard::PAGE as DASHBOARD_PAGE;
-#[cfg(feature = "openmetrics")]
-pub use crate::service::open_metrics;
 #[cfg(feature = "serde")]
 pub use crate::service::{Envelope, FORMAT_HEADER, FORMAT_VERSION, Failure};
 pub use crate::service::{
@@ -143,6 +141,8 @@ pub use crate::service::{
 };
 #[cfg(feature = "serve")]
 pub use crate::service::{StatsServer, StatsServerBuilder};
+#[cfg(feature = "openmetrics")]
+pub use crate::service::{open_metrics, prometheus_text};
 pub use crate::signal::{PressureSignal, Subscription};
 pub use crate::source::{
     Cgroup, CgroupUsage, ContainerLimit, LimitAnswer, LimitCandidate, LimitReport, LimitSource,

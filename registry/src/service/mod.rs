@@ -15,6 +15,8 @@ mod in_request;
 mod layer;
 #[cfg(feature = "openmetrics")]
 mod open_metrics;
+#[cfg(feature = "openmetrics")]
+mod prometheus_text;
 mod request;
 mod request_log;
 mod reservation;
@@ -36,6 +38,8 @@ pub use layer::{
 };
 #[cfg(feature = "openmetrics")]
 pub use open_metrics::open_metrics;
+#[cfg(feature = "openmetrics")]
+pub use prometheus_text::prometheus_text;
 pub use request::{RequestGuard, RequestScope, RequestUsage};
 pub use request_log::{HeavyRequest, LoggedRequest, RequestLog, RequestLogBuilder, RouteStats};
 pub(crate) use request_log::{RequestLogs, write_routes};

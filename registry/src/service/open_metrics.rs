@@ -14,6 +14,7 @@ use crate::telemetry::metric::{Family, Kind, Value};
 
 /// The statistics as [OpenMetrics text], for Prometheus and whatever else reads that; to be
 /// answered as `application/openmetrics-text; version=1.0.0; charset=utf-8`.
+/// [`prometheus_text`](crate::prometheus_text) is the same for readers that do not know it.
 ///
 /// `docs/operations/metrics.md` lists the metrics. What is not known is left out, never given as
 /// zero or NaN. A tag's figures are its own: parents do not have those of their parts, so that a

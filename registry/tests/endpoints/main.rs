@@ -148,10 +148,17 @@ fn a_callback_that_hangs_shows_in_the_health_and_does_not_stop_the_answers() {
 }
 
 #[test]
-fn metrics_are_open_metrics_text() {
+fn metrics_are_in_the_format_that_is_asked_for() {
     let _turn = take_turn();
     let bursar = start();
-    let response = get(&Endpoints::new(&bursar), "/metrics");
+    let endpoints = Endpoints::new(&bursar);
+    let response = get(&endpoints, "/metrics");
+    assert_eq!(header(&response, "content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert!(body(response).contains("\n# TYPE bursar_cleanups_total counter\n"));
+
+    let accepted = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.4,*/*;q=0.1";
+    let request = Request::get("/metrics").header("accept", accepted).body(()).unwrap();
+    let response = endpoints.respond(&request);
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     assert_eq!(header(&response, "content-type"), content_type);
     let text = body(response);

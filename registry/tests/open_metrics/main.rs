@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bursar::{
     AccountingAllocator, Bursar, Entry, PurgeOutcome, PurgeRequest, Purgeable, PurgeableFigures,
-    Stats, System, Tag, open_metrics,
+    Stats, System, Tag, open_metrics, prometheus_text,
 };
 use openmetrics_parser::openmetrics::parse_openmetrics;
 use serde_json::{Value, json};
@@ -148,6 +148,24 @@ fn figures_are_in_base_units_under_their_labels() {
     let build = format!("bursar_build_info{{version=\"{}\",", env!("CARGO_PKG_VERSION"));
     assert!(text.contains(&format!("\n{build}backend=")), "{text}");
     assert!(text.contains("\n# UNIT bursar_freed_bytes bytes\n"), "{text}");
+}
+
+#[test]
+fn the_older_text_has_the_same_series_under_descriptors_of_their_own_names() {
+    let stats: Stats = serde_json::from_value(full_stats()).unwrap();
+    let (newer, older) = (open_metrics(&stats), prometheus_text(&stats));
+    let series = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+    };
+    assert_eq!(series(&older), series(&newer));
+    for descriptor in [
+        "# HELP bursar_cleanups_total Cleanups made.\n# TYPE bursar_cleanups_total counter\n",
+        "# TYPE bursar_build_info gauge\n",
+        "# TYPE bursar_live_bytes gauge\n",
+    ] {
+        assert!(older.contains(descriptor), "{descriptor}{older}");
+    }
+    assert!(!older.contains("# UNIT") && !older.contains("# EOF"), "{older}");
 }
 
 #[test]

@@ -4,18 +4,23 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
+use bursar::{Stats, open_metrics, prometheus_text};
 use serde_json::{Value, json};
 
-use super::{full_stats, real_stats, route, text_of};
+use super::{full_stats, real_stats, route};
 
 /// A process's, one with everything there is, and one with names that hurt.
-fn texts() -> [String; 3] {
+fn all_stats() -> [Stats; 3] {
     let mut hostile = full_stats();
     let names =
         ["\"} 1", "\\", "\\n", "a\nb", "\r", "\u{0}", "", "\u{1f4a9}", "# EOF", "{x=\"y\"}"];
     hostile["routes"] = names.iter().map(|name| route(name, 1)).collect::<Value>();
     hostile["purgeables"][0]["name"] = json!("\\\"\n");
-    [text_of(real_stats()), text_of(full_stats()), text_of(hostile)]
+    [real_stats(), full_stats(), hostile].map(|stats| serde_json::from_value(stats).unwrap())
+}
+
+fn texts() -> [String; 3] {
+    all_stats().map(|stats| open_metrics(&stats))
 }
 
 /// Runs a program on `input`; `None`, and a word on it, where it is not installed.
@@ -39,42 +44,10 @@ fn said(output: &Output) -> String {
     format!("{out}{error}")
 }
 
-/// In Prometheus's older format, which its linter reads: a counter is described by its full name,
-/// and there is no type `info`.
-fn in_the_older_format(text: &str) -> String {
-    let mut older = String::new();
-    let mut is_counter = false;
-    for line in text.lines() {
-        let words: Vec<_> = line.splitn(4, ' ').collect();
-        let line = match words[..] {
-            ["#", "HELP", family, help] => {
-                let kind = format!("\n# TYPE {family} ");
-                let at = text.find(&kind).unwrap() + kind.len();
-                is_counter = text[at..].starts_with("counter");
-                let is_info = text[at..].starts_with("info");
-                let suffix = if is_counter {
-                    "_total"
-                } else if is_info {
-                    "_info"
-                } else {
-                    ""
-                };
-                format!("# HELP {family}{suffix} {help}")
-            }
-            ["#", "TYPE", family, "info"] => format!("# TYPE {family}_info gauge"),
-            ["#", "TYPE", family, kind] if is_counter => format!("# TYPE {family}_total {kind}"),
-            ["#", "UNIT" | "EOF", ..] => continue,
-            _ => line.to_owned(),
-        };
-        writeln!(older, "{line}").unwrap();
-    }
-    older
-}
-
 #[test]
 fn prometheus_finds_nothing_to_say_about_names_and_types() {
-    for text in texts() {
-        let older = in_the_older_format(&text);
+    for stats in all_stats() {
+        let older = prometheus_text(&stats);
         let Some(output) = run("promtool", &["check", "metrics"], &older) else { return };
         let said = said(&output);
         assert!(output.status.success() && said.is_empty(), "{said}\n{older}");

@@ -11,7 +11,8 @@ use http_body_util::Full;
 use super::super::envelope::{FORMAT_HEADER, FORMAT_VERSION};
 
 const JSON: &str = "application/json";
-const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 #[cfg(feature = "dashboard")]
 const HTML: &str = "text/html; charset=utf-8";
@@ -43,8 +44,12 @@ impl Answer {
         Self { status, ..Self::new(JSON, json) }
     }
 
-    pub(super) fn metrics(text: String) -> Self {
-        Self::new(METRICS, text)
+    pub(super) fn open_metrics(text: String) -> Self {
+        Self::new(OPEN_METRICS, text)
+    }
+
+    pub(super) fn prometheus_text(text: String) -> Self {
+        Self::new(PROMETHEUS_TEXT, text)
     }
 
     /// The paths there are, one a line.

@@ -1,5 +1,6 @@
 //! [`Endpoints`]: health, metrics and statistics as answers to HTTP requests.
 
+mod accept;
 mod answer;
 mod route;
 
@@ -16,6 +17,7 @@ use super::envelope::{Envelope, is_correlation_id};
 use super::failure::Failure;
 use crate::bursar::{BURSAR, Bursar, Handle};
 use crate::pressure::PressureLevel;
+use accept::prefers_open_metrics;
 use answer::Answer;
 use route::Route;
 
@@ -25,10 +27,13 @@ use route::Route;
 /// | path | answer to `GET` and `HEAD` |
 /// |---|---|
 /// | `/health` | [`Health`](crate::Health) in JSON, with the status 200 or 503 |
-/// | `/metrics` | OpenMetrics text, for Prometheus |
+/// | `/metrics` | [`open_metrics`] where `Accept` prefers it, else [`prometheus_text`] |
 /// | `/stats` | [`Stats`](crate::Stats) in JSON, in an [`Envelope`] |
 /// | `/history` | [`History`](crate::History) likewise |
 /// | `/` | the live page if it is switched on, else a list of these paths |
+///
+/// [`open_metrics`]: crate::open_metrics
+/// [`prometheus_text`]: crate::prometheus_text
 ///
 /// Paths are relative to where it is mounted; a slash at the end changes nothing. Other paths get
 /// 404 and other methods 405, both in an envelope. An envelope repeats the request's
@@ -149,7 +154,12 @@ impl Endpoints {
                     if is_healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
                 json(status, &health)
             }
-            Some(Route::Metrics) => Answer::metrics(super::open_metrics(&self.handle.stats())),
+            Some(Route::Metrics) if prefers_open_metrics(headers) => {
+                Answer::open_metrics(super::open_metrics(&self.handle.stats()))
+            }
+            Some(Route::Metrics) => {
+                Answer::prometheus_text(super::prometheus_text(&self.handle.stats()))
+            }
             Some(Route::Stats) => enveloped(self.handle.stats(), id),
             Some(Route::History) => enveloped(self.handle.history(), id),
             Some(Route::Index) => self.index(),
