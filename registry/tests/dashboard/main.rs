@@ -2,10 +2,13 @@
 #![cfg(feature = "dashboard")]
 
 mod browser;
+#[cfg(feature = "serve")]
+mod real;
 mod server;
 mod service;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+#[cfg(feature = "serve")]
 use std::thread;
 use std::time::Duration;
 
@@ -194,34 +197,4 @@ fn a_stall_is_an_alert_and_256_tags_fit_a_narrow_screen() {
     let (page, window) = (&seen["width"]["page"], seen["width"]["window"].as_u64().unwrap());
     assert_eq!(window, 360);
     assert!(page.as_u64().unwrap() <= window, "only tables scroll: {page}");
-}
-
-#[test]
-#[ignore = "serves until it is stopped, for people to look at"]
-fn a_lively_service_is_served() {
-    let mut service = Service::start();
-    let server = {
-        service.until_cleaned_up(1);
-        let service = std::sync::Arc::new(Mutex::new(service));
-        let living = std::sync::Arc::clone(&service);
-        thread::spawn(move || {
-            loop {
-                living.lock().unwrap().step();
-                thread::sleep(Duration::from_millis(60));
-            }
-        });
-        Server::start(move |path| match path {
-            "/memory" | "/memory/" => Answer::Page(DASHBOARD_PAGE.to_owned()),
-            "/memory/history" => Answer::Json(service.lock().unwrap().history()),
-            "/memory/stats" => {
-                let stats = service.lock().unwrap().stats();
-                Answer::Json(answer(&serde_json::to_value(stats).unwrap()))
-            }
-            _ => Answer::NotFound,
-        })
-    };
-    println!("http://{}/memory", server.address);
-    loop {
-        thread::park();
-    }
 }

@@ -79,6 +79,11 @@ impl Service {
         }
     }
 
+    #[cfg(feature = "serve")]
+    pub(crate) fn bursar(&self) -> &Bursar {
+        &self.bursar
+    }
+
     /// A while of its life.
     pub(crate) fn step(&mut self) {
         self.steps += 1;
