@@ -6,7 +6,9 @@ const view = { range: 600, latest: 0, budget: 0, watermarks: null, level: "norma
 const BYTE_STEPS = Array.from({ length: 53 }, (_, power) => 2 ** power);
 
 const ratioPx = () => window.devicePixelRatio || 1;
-const fromTime = () => (view.range ? view.latest - view.range : (past.memory.points[0]?.t ?? 0));
+/** No earlier than there is something to show. */
+const fromTime = () =>
+    Math.max(past.memory.points[0]?.t ?? 0, view.range ? view.latest - view.range : 0);
 
 /** The x axis in the time of day. */
 function xRange() {
@@ -127,7 +129,7 @@ function swatch(color, line) {
     const element = make("span", { className: line ? "swatch line" : "swatch" });
     if (line) {
         element.style.borderTopColor = `var(--${color})`;
-        element.style.borderTopStyle = line === "solid" ? "solid" : line;
+        element.style.borderTopStyle = line;
     } else {
         element.style.background = `var(--${color})`;
     }

@@ -50,6 +50,7 @@ const SIZES = [
     ["dirty", "dirty_bytes", "freed pages that the allocator still holds"],
     ["fragmentation", "active_bytes", "pages that hold live blocks, less the blocks"],
     ["charged", "charged_bytes", "declared outside the heap"],
+    ["reserved", "reserved_bytes", "held free, and not allocated yet"],
     ["peak", "peak_bytes", "the most live bytes that a reading saw"],
     ["freed by cleanups", "freed_bytes_total", "as measured"]
 ];
