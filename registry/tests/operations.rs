@@ -83,6 +83,17 @@ fn every_query_of_the_dashboard_is_of_the_chosen_jobs_and_instances() {
 }
 
 #[test]
+fn what_is_alerted_on_and_what_requests_wait_for_is_charted() {
+    let (dashboard, rules) = (read("grafana.json"), read("alerts.yml"));
+    let charted = metrics_in(&dashboard);
+    let missing: Vec<_> = metrics_in(&rules).difference(&charted).copied().collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    for metric in ["bursar_reserved_bytes", "bursar_purge_deferrals_total"] {
+        assert!(charted.contains(metric), "{metric}");
+    }
+}
+
+#[test]
 fn no_two_panels_have_one_place_or_one_number() {
     let dashboard: Value = serde_json::from_str(&read("grafana.json")).unwrap();
     let outer = dashboard["panels"].as_array().unwrap();

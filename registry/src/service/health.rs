@@ -120,10 +120,10 @@ impl Bursar {
     /// The normal level is never unhealthy. Sums no counters: a short lock, and an allocation
     /// where there is a reason to tell.
     ///
-    /// A probe that has the process *restarted* (Kubernetes' liveness) takes
-    /// [`PressureLevel::Emergency`] and a few failures in a row: a restart throws away what a
-    /// cleanup might have saved. One that has it *sent no work* (readiness) takes
-    /// [`PressureLevel::Critical`].
+    /// A probe that has the process *sent no work* (Kubernetes' readiness) takes
+    /// [`PressureLevel::Critical`]. One that has it *restarted* (liveness) had better not look at
+    /// memory: a restart throws away what a cleanup might have saved. If it does, it takes
+    /// [`PressureLevel::Emergency`], and minutes of failures.
     #[must_use]
     pub fn health(&self, unhealthy_from: PressureLevel) -> Health {
         self.handle.health(unhealthy_from)

@@ -42,7 +42,8 @@ use route::Route;
 /// **Keep it off the public listener.** Nothing is mounted unless you do it, and what is mounted
 /// asks nobody who they are: tags, routes and sizes are for operators. Give it a port or a socket
 /// of its own, as `StatsServer` does, or put it behind what guards your other internal paths.
-/// Nothing can be changed by it, and no page of another origin may read it.
+/// Nothing can be changed by it, and no page of another origin may read it. Mount it outside a
+/// `MemoryLayer`, which would measure it, and shed it while memory is short.
 ///
 /// An answer is made on the calling thread, with nothing to wait for but short locks of Bursar's
 /// own; `/metrics` and `/stats` ask each purgeable for its size. `/health` takes some microseconds,
