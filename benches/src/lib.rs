@@ -1,5 +1,5 @@
 //! What a global allocator costs: workloads, and the two commands that compare configurations.
-//! And how soon a monitor over it acts, and what its cache costs.
+//! And how soon a monitor over it acts, what its cache costs, and what a service pays to be seen.
 //!
 //! A program has one global allocator, so each configuration is a program of its own, a few lines
 //! in `programs/` that name an allocator and call [`run`]. The workloads are compiled once, here:
@@ -13,6 +13,8 @@
 //!   a cleanup runs, how long a trim of 100 MB takes, and what the monitor costs while idle.
 //! - `cargo run --release -p bursar-benches --bin caches` prints what a look-up, an insertion and a
 //!   trim of the cache cost, and its hit rates. `--features peers` adds those of other caches.
+//! - `cargo run --release -p bursar-benches --bin service` prints what the layer adds to a request,
+//!   and how soon metrics and statistics are answered.
 //! - `cargo bench -p bursar-benches` times the same workloads with criterion, one program after
 //!   the other: for the history of one program. On a shared machine two programs are to be
 //!   compared by `compare`, or the neighbours are what is measured.
@@ -20,7 +22,7 @@
 //! The modules, lowest first: `random`, `accounts` (what a program with accounts hands in),
 //! `workload`, `footprint` (the loads of `memory`), `program` (what a configuration does when it
 //! is run), `measure` (running programs and showing figures), `compare`, `memory`, `reaction`,
-//! `caches`.
+//! `caches`, `service`.
 
 mod accounts;
 pub mod caches;
@@ -31,6 +33,7 @@ pub mod memory;
 mod program;
 mod random;
 pub mod reaction;
+pub mod service;
 mod workload;
 
 pub use accounts::{Accounts, Snapshot};

@@ -117,6 +117,31 @@ fn the_command_caches_measures_each_of_its_rows_and_names_one_that_it_does_not_k
     assert!(said.contains("git") && said.contains("get"), "{said}");
 }
 
+#[test]
+fn the_command_service_measures_each_of_its_rows_and_says_what_it_was_not_given() {
+    let service = env!("CARGO_BIN_EXE_service");
+    let output = ask(service, &["--quick"]);
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    for row in ["8 tags, 1 thread", "64 tags, 2 threads", "/metrics", "/health", "not measured:"] {
+        assert!(said.contains(row), "{said}");
+    }
+    // Several threads may find no scope that is free, once in a while.
+    let mut requests = said.lines().filter(|line| line.contains("1 thread, "));
+    assert!(requests.clone().count() == 4, "{said}");
+    assert!(requests.all(|line| line.ends_with(" 0 |   0 |")), "{said}");
+
+    for (arguments, named) in [
+        (["--quick", "--only", "layers"].as_slice(), "layers"),
+        (&["--quick", "--only", "status", "--bursar", "no-such-program"], "no-such-program"),
+    ] {
+        let output = ask(service, arguments);
+        assert!(!output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(named), "{said}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_load_needs_at_least_what_it_asks_for_and_less_than_twice_that() {

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use bursar::{Cache, Tag};
 
 use super::sharded_lru::ShardedLru;
-use super::turns::{cell, compared, in_turns};
 use super::{Extent, Value, table};
-use crate::measure::{Spread, Table};
+use crate::measure::{Spread, Table, cell, compared, in_turns};
 use crate::random::Random;
 
 static CACHE: Tag = Tag::new("get/cache");

@@ -8,9 +8,8 @@ use std::time::Instant;
 use bursar::{Cache, Tag};
 
 use super::sharded_lru::ShardedLru;
-use super::turns::{cell, compared, dash, in_turns};
 use super::{Extent, Value, table};
-use crate::measure::{Spread, Table};
+use crate::measure::{Spread, Table, cell, compared, dash, in_turns};
 
 static PLAIN: Tag = Tag::new("insert/plain");
 static WEIGHED: Tag = Tag::new("insert/weighed");

@@ -11,7 +11,6 @@ mod hit_rate;
 mod insert;
 mod sharded_lru;
 mod trim;
-mod turns;
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -6,9 +6,8 @@ use std::time::Instant;
 
 use bursar::{Cache, Entry, PressureLevel, PurgeOutcome, PurgeRequest, Tag, tag_usage};
 
-use super::turns::{cell, dash};
 use super::{Extent, Value, table};
-use crate::measure::{Spread, Table};
+use crate::measure::{Spread, Table, cell, dash};
 
 static CACHE: Tag = Tag::new("trim/cache");
 

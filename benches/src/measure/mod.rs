@@ -7,6 +7,7 @@ mod options;
 mod programs;
 mod spread;
 mod table;
+mod turns;
 
 pub(crate) use configuration::{Backend, Configuration, Kind};
 pub(crate) use figures::Figures;
@@ -15,3 +16,4 @@ pub(crate) use options::Options;
 pub(crate) use programs::Programs;
 pub(crate) use spread::Spread;
 pub(crate) use table::Table;
+pub(crate) use turns::{cell, compared, dash, in_turns};

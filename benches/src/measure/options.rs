@@ -1,6 +1,7 @@
-//! What `compare`, `memory`, `reaction` and `caches` can be told.
+//! What `compare`, `memory`, `reaction`, `caches` and `service` can be told.
 
 use std::error::Error;
+use std::path::PathBuf;
 
 /// How much is measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,31 +14,46 @@ pub(crate) struct Options {
     pub(crate) only: Vec<String>,
     /// Count the instructions of so many pairs, and nothing else.
     pub(crate) instructions: Option<u64>,
+    /// Where the program `bursar` is, to be timed.
+    pub(crate) bursar: Option<PathBuf>,
 }
 
 impl Options {
     /// The options of this process, with `rounds` where nothing is said.
     pub(crate) fn of_this_process(rounds: usize) -> Result<Self, Box<dyn Error>> {
-        Self::parse(rounds, std::env::args().skip(1))
+        let options = Self::parse(rounds, std::env::args().skip(1))?;
+        if options.bursar.is_some() {
+            return Err("the program bursar is timed by service".into());
+        }
+        Ok(options)
     }
 
     /// As [`of_this_process`](Self::of_this_process), for a command that measures itself.
     pub(crate) fn for_timing(rounds: usize) -> Result<Self, Box<dyn Error>> {
-        let options = Self::of_this_process(rounds)?;
-        if options.instructions.is_some() {
+        Self::of_this_process(rounds)?.of_something_to_time()
+    }
+
+    /// As [`for_timing`](Self::for_timing), for a command that times the program `bursar` too.
+    pub(crate) fn for_service(rounds: usize) -> Result<Self, Box<dyn Error>> {
+        Self::parse(rounds, std::env::args().skip(1))?.of_something_to_time()
+    }
+
+    fn of_something_to_time(self) -> Result<Self, Box<dyn Error>> {
+        if self.instructions.is_some() {
             return Err("instructions are counted by compare".into());
         }
-        if cfg!(debug_assertions) && !options.quick {
+        if cfg!(debug_assertions) && !self.quick {
             return Err("figures of a debug build mean nothing: run it with --release".into());
         }
-        Ok(options)
+        Ok(self)
     }
 
     fn parse(
         rounds: usize,
         mut arguments: impl Iterator<Item = String>,
     ) -> Result<Self, Box<dyn Error>> {
-        let mut options = Self { rounds, quick: false, only: Vec::new(), instructions: None };
+        let (quick, only, instructions, bursar) = (false, Vec::new(), None, None);
+        let mut options = Self { rounds, quick, only, instructions, bursar };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--quick" => (options.quick, options.rounds) = (true, 1),
@@ -49,8 +65,13 @@ impl Options {
                     let row = arguments.next().ok_or("--only takes the name of a row")?;
                     options.only.push(row);
                 }
+                "--bursar" => {
+                    let path = arguments.next().ok_or("--bursar takes the path of a program")?;
+                    options.bursar = Some(path.into());
+                }
                 _ => {
-                    let known = "--rounds N, --quick, --only ROW, --instructions PAIRS";
+                    let known =
+                        "--rounds N, --quick, --only ROW, --instructions PAIRS, --bursar PATH";
                     return Err(format!("{argument:?} is none of {known}").into());
                 }
             }
@@ -92,7 +113,8 @@ mod tests {
 
     #[test]
     fn options_are_read_and_what_is_not_said_stays_as_it_was() {
-        let none = Options { rounds: 15, quick: false, only: Vec::new(), instructions: None };
+        let (only, instructions, bursar) = (Vec::new(), None, None);
+        let none = Options { rounds: 15, quick: false, only, instructions, bursar };
         assert_eq!(parse(""), Ok(none.clone()));
         assert_eq!(parse("--quick"), Ok(Options { rounds: 1, quick: true, ..none.clone() }));
         let many = Options {
@@ -100,8 +122,10 @@ mod tests {
             quick: true,
             only: vec!["pairs".into(), "churn".into()],
             instructions: Some(1000),
+            bursar: Some("target/bursar".into()),
         };
-        let line = "--quick --rounds 7 --only pairs --only churn --instructions 1000";
+        let line = "--quick --rounds 7 --only pairs --only churn --instructions 1000 \
+                    --bursar target/bursar";
         assert_eq!(parse(line), Ok(many));
     }
 
@@ -114,6 +138,7 @@ mod tests {
             ("--rounds -1", "\"-1\""),
             ("--only", "--only takes"),
             ("--instructions many", "\"many\""),
+            ("--bursar", "--bursar takes"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(named), "{line}: {error}");

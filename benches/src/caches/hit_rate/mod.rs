@@ -11,9 +11,8 @@ use self::contestant::{Contestant, OURS, PLAIN_LRU, bounded_by_bytes, bounded_by
 use self::play::{Played, play};
 use self::search::nearest_capacity;
 use self::trace::{KINDS, Trace};
-use super::turns::{cell, compared, dash, in_turns};
 use super::{Extent, table};
-use crate::measure::{Spread, Table};
+use crate::measure::{Spread, Table, cell, compared, dash, in_turns};
 
 const TRACE: trace::Extent = trace::Extent { keys: 100_000, requests: 1_000_000 };
 const QUICK_TRACE: trace::Extent = trace::Extent { keys: 2_000, requests: 10_000 };

@@ -2,13 +2,13 @@
 
 use std::error::Error;
 
-use crate::measure::Spread;
+use super::Spread;
 
 /// What each contestant did, one figure a round.
 ///
 /// They take turns within a round, and another one begins each round: what disturbs the machine
 /// for a while disturbs them all alike. `measure` is given the contestant's number.
-pub(super) fn in_turns<T>(
+pub(crate) fn in_turns<T>(
     rounds: usize,
     contestants: usize,
     mut measure: impl FnMut(usize) -> Result<T, Box<dyn Error>>,
@@ -24,7 +24,7 @@ pub(super) fn in_turns<T>(
 }
 
 /// The spread of `figure` over the pairs of two contestants' figures in the same round.
-pub(super) fn compared<T>(
+pub(crate) fn compared<T>(
     one: &[T],
     other: &[T],
     figure: impl Fn(&T, &T) -> f64,
@@ -33,12 +33,12 @@ pub(super) fn compared<T>(
 }
 
 /// A spread with its decimals, as a cell.
-pub(super) fn cell(spread: Option<Spread>, decimals: usize) -> String {
+pub(crate) fn cell(spread: Option<Spread>, decimals: usize) -> String {
     spread.map_or_else(dash, |spread| format!("{spread:.decimals$}"))
 }
 
 /// The cell of what there is not.
-pub(super) fn dash() -> String {
+pub(crate) fn dash() -> String {
     "-".to_owned()
 }
 
