@@ -165,6 +165,10 @@ impl Counters {
             self.unmeasured.fetch_add(1, Ordering::Relaxed);
             return;
         };
+        if (usage.allocated_bytes, usage.freed_bytes) == (0, 0) {
+            // As many a part of a request. Whoever changed the balance has seen to the peak.
+            return;
+        }
         self.allocated_bytes.fetch_add(usage.allocated_bytes, Ordering::Relaxed);
         let kept = usage.net_bytes();
         let net = self.net_bytes.fetch_add(kept, Ordering::Relaxed).wrapping_add(kept);

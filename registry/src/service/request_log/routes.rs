@@ -132,12 +132,28 @@ impl Route {
     pub(super) fn add(&self, is_failed: bool, usage: &RequestUsage, elapsed: Duration) {
         let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.failed.fetch_add(u64::from(is_failed), Ordering::Relaxed);
-        self.allocated_bytes.fetch_add(usage.allocated_bytes, Ordering::Relaxed);
-        self.net_bytes.fetch_add(usage.net_bytes, Ordering::Relaxed);
-        self.peak_bytes_total.fetch_add(usage.peak_bytes, Ordering::Relaxed);
-        self.peak_bytes.fetch_max(usage.peak_bytes, Ordering::Relaxed);
         self.elapsed_nanos.fetch_add(nanos, Ordering::Relaxed);
+        if is_failed {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        self.add_usage(usage);
+    }
+
+    /// Adds nothing where there is nothing to add: all threads write to the same line of memory.
+    fn add_usage(&self, usage: &RequestUsage) {
+        let &RequestUsage { allocated_bytes, net_bytes, peak_bytes, .. } = usage;
+        if allocated_bytes > 0 {
+            self.allocated_bytes.fetch_add(allocated_bytes, Ordering::Relaxed);
+        }
+        if net_bytes != 0 {
+            self.net_bytes.fetch_add(net_bytes, Ordering::Relaxed);
+        }
+        if peak_bytes > 0 {
+            self.peak_bytes_total.fetch_add(peak_bytes, Ordering::Relaxed);
+        }
+        if peak_bytes > self.peak_bytes.load(Ordering::Relaxed) {
+            self.peak_bytes.fetch_max(peak_bytes, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn add_shed(&self) {
