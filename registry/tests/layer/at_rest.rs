@@ -1,6 +1,7 @@
 //! What the layer allocates once it has seen as many requests as come at once.
 
 use std::pin::pin;
+use std::sync::{Arc, OnceLock};
 
 use bursar::{MemoryLayer, RequestLog, Shedding, ThreadUsage, thread_usage_total};
 use http_body::{Body, Frame, SizeHint};
@@ -83,6 +84,26 @@ fn a_layer_that_sheds_reserves_defers_and_keeps_every_request_as_heavy_allocates
     let done = bytes_of_100_requests(&layer);
     assert_eq!((done.allocated_bytes, done.freed_bytes), (0, 0));
     assert_eq!(layer.panics_total(), 0);
+}
+
+#[test]
+fn a_request_inside_a_summary_has_a_scope_that_serves_again() {
+    let bursar = start();
+    let inner = Arc::new(OnceLock::<Mutex<Box<dyn FnMut() + Send>>>::new());
+    let asked = Arc::clone(&inner);
+    let layer = MemoryLayer::new(&bursar).summary_every_requests(1, move |_| {
+        // The request in here has a summary too: its own one finds this locked.
+        if let Some(Ok(mut ask)) = asked.get().map(Mutex::try_lock) {
+            ask();
+        }
+    });
+    let answer = |_| std::future::ready(Ok::<_, Infallible>(Response::new(Verses(0))));
+    let mut service = layer.layer(service_fn(answer));
+    let ask = move || assert_eq!(run(&mut service), 3);
+    assert!(inner.set(Mutex::new(Box::new(ask))).is_ok());
+    let done = bytes_of_100_requests(&layer);
+    assert_eq!((done.allocated_bytes, done.freed_bytes), (0, 0));
+    assert_eq!(bursar.route("GET /thumbnail").requests_total, 210);
 }
 
 #[test]

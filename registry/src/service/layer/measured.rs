@@ -90,7 +90,9 @@ impl Drop for MeasuredRequest {
         // Before anything is asked for: what was put off for them may go ahead.
         self.reservation = None;
         self.deferral = None;
-        self.settings.give_back(self.logged.scope_mut());
+        if let Some(scope) = self.logged.take_scope() {
+            self.settings.give_back(scope);
+        }
         self.settings.request_ended(&ended);
     }
 }

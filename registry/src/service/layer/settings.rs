@@ -36,7 +36,7 @@ pub(super) struct Settings {
     pub(super) defers_purging: bool,
     pub(super) upkeep: Upkeep,
     pub(super) summaries: Vec<Arc<Summary>>,
-    /// Each with all figures at 0, and held by nobody else or about to be.
+    /// Each with all figures at 0, and held by nobody else.
     scopes: Arc<ArrayQueue<RequestScope>>,
     /// How often somebody's code panicked that was told a summary.
     panics: Arc<AtomicU64>,
@@ -136,12 +136,11 @@ impl Settings {
         })
     }
 
-    /// Keeps a scope for a request to come, unless someone else holds it still. The caller is to
-    /// drop its own at once.
-    pub(super) fn give_back(&self, scope: &mut RequestScope) {
+    /// Keeps a scope for a request to come, unless someone else holds it still.
+    pub(super) fn give_back(&self, mut scope: RequestScope) {
         if scope.reset_if_unshared() {
             // Where there are enough, it goes.
-            let _ = self.scopes.push(scope.clone());
+            let _ = self.scopes.push(scope);
         }
     }
 }

@@ -1,12 +1,15 @@
 //! [`LoggedRequest`]: a request from its begin to its end in the log.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::book::Book;
 use super::label::Label;
 use super::routes::RouteRef;
 use crate::service::request::{RequestScope, RequestUsage};
+
+/// That of a request whose own was taken, since it has ended.
+static ENDED: LazyLock<RequestScope> = LazyLock::new(RequestScope::new);
 
 /// A request that was begun by [`RequestLog::begin`](crate::RequestLog::begin): in flight while
 /// this lives, and counted at its end.
@@ -18,7 +21,8 @@ use crate::service::request::{RequestScope, RequestUsage};
 pub struct LoggedRequest {
     /// `None` once it has ended.
     route: Option<RouteRef>,
-    scope: RequestScope,
+    /// `None` once it was taken.
+    scope: Option<RequestScope>,
     status: Option<u16>,
     began: Duration,
     book: Arc<Book>,
@@ -35,13 +39,14 @@ pub(crate) struct EndedRequest {
 impl LoggedRequest {
     pub(crate) fn begin(book: &Arc<Book>, label: &Label, scope: RequestScope) -> Self {
         let route = Some(book.begin(label));
-        Self { route, scope, status: None, began: book.now(), book: Arc::clone(book) }
+        let (scope, book) = (Some(scope), Arc::clone(book));
+        Self { route, scope, status: None, began: book.now(), book }
     }
 
     /// The scope that measures it: to be entered wherever the request is worked on.
     #[must_use]
     pub fn scope(&self) -> &RequestScope {
-        &self.scope
+        self.scope.as_ref().unwrap_or_else(|| &ENDED)
     }
 
     /// Ends it with the status that it was answered with. What its scope counts from here on is
@@ -56,8 +61,9 @@ impl LoggedRequest {
     }
 
     #[cfg(feature = "tower")]
-    pub(crate) fn scope_mut(&mut self) -> &mut RequestScope {
-        &mut self.scope
+    /// The scope of a request that has ended, for another one.
+    pub(crate) fn take_scope(&mut self) -> Option<RequestScope> {
+        self.scope.take()
     }
 
     /// The status that it ends with; `None` as long as there is no answer, or not all of it.
@@ -67,10 +73,11 @@ impl LoggedRequest {
 
     /// Ends it, the first time that this is called.
     pub(crate) fn end(&mut self) -> Option<EndedRequest> {
-        let (route, book) = (self.route.take()?, &self.book);
-        let ended = EndedRequest { status: self.status, usage: self.scope.usage(), at: book.now() };
+        let route = self.route.take()?;
+        let ended =
+            EndedRequest { status: self.status, usage: self.scope().usage(), at: self.book.now() };
         let elapsed = ended.at.saturating_sub(self.began);
-        book.end(route, ended.status, ended.usage, ended.at, elapsed);
+        self.book.end(route, ended.status, ended.usage, ended.at, elapsed);
         Some(ended)
     }
 }
