@@ -117,6 +117,7 @@ fn the_command_caches_measures_each_of_its_rows_and_names_one_that_it_does_not_k
     assert!(said.contains("git") && said.contains("get"), "{said}");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn the_command_service_measures_each_of_its_rows_and_says_what_it_was_not_given() {
     let service = env!("CARGO_BIN_EXE_service");

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bursar::Bursar;
 
 use super::table;
-use crate::measure::Table;
+use crate::measure::{Ran, Table, on_processor};
 
 const BUDGET_BYTES: u64 = 64 << 20;
 /// The monitor's thread, by its name.
@@ -99,26 +99,6 @@ fn task(name: &str) -> Result<PathBuf, Box<dyn Error>> {
         }
     }
     Err(format!("there is no thread called {name}").into())
-}
-
-/// How long something has been on a processor, and how often it was put on one.
-#[derive(Debug, Clone, Copy, Default)]
-struct Ran {
-    time: Duration,
-    runs: u64,
-}
-
-/// What a thread has run up to now.
-fn on_processor(task: &Path) -> Result<Ran, Box<dyn Error>> {
-    let path = task.join("schedstat");
-    let text = fs::read_to_string(&path).map_err(|error| {
-        format!("a thread's processor time is read from {}: {error}", path.display())
-    })?;
-    let figures: Result<Vec<u64>, _> = text.split_whitespace().map(str::parse).collect();
-    match figures.as_deref() {
-        Ok([nanos, _waited, runs]) => Ok(Ran { time: Duration::from_nanos(*nanos), runs: *runs }),
-        _ => Err(format!("{} has {text:?}", path.display()).into()),
-    }
 }
 
 /// What all threads there are have run up to now.

@@ -1,8 +1,7 @@
-//! Microseconds of an answer about a process with much to tell of.
+//! Microseconds on a processor of an answer about a process with much to tell of.
 
 use std::error::Error;
 use std::hint::black_box;
-use std::time::Instant;
 
 use bursar::{Endpoints, open_metrics};
 use http::{Request, StatusCode};
@@ -10,7 +9,7 @@ use http_body_util::BodyExt;
 
 use super::scene::Scene;
 use super::{Extent, table};
-use crate::measure::{Spread, Table, cell, dash, in_turns};
+use crate::measure::{Spread, Table, cell, dash, in_turns, of_this_thread};
 
 /// What a round asks for.
 const ANSWERS: usize = 200;
@@ -53,7 +52,7 @@ pub(super) fn measure(extent: Extent) -> Result<Table, Box<dyn Error>> {
         of_path(&endpoints, "/health", None),
     ];
     let heading = scene.describe();
-    let mut table = table([heading.as_str(), "microseconds", "bytes", "bar"]);
+    let mut table = table([heading.as_str(), "microseconds on a processor", "bytes", "bar"]);
     let answers = extent.of(ANSWERS, QUICK_ANSWERS);
     eprintln!("{} rounds of {answers} answers each", extent.rounds);
     let micros = in_turns(extent.rounds, contestants.len(), |number| {
@@ -95,16 +94,17 @@ fn length(body: &impl BodyExt) -> usize {
 }
 
 fn micros_of_an_answer(make: &Make<'_>, answers: usize) -> Result<f64, Box<dyn Error>> {
-    let begun = Instant::now();
+    let begun = of_this_thread()?;
     for _ in 0..answers {
         if make()? == 0 {
             return Err("an answer was empty".into());
         }
     }
-    Ok(begun.elapsed().as_secs_f64() * 1e6 / answers as f64)
+    Ok(of_this_thread()?.saturating_sub(begun).as_secs_f64() * 1e6 / answers as f64)
 }
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
@@ -113,6 +113,6 @@ mod tests {
         let answer_of = |bytes: usize| -> Make<'static> { Box::new(move || Ok(bytes)) };
         let error = micros_of_an_answer(&answer_of(0), 3).unwrap_err();
         assert_eq!(error.to_string(), "an answer was empty");
-        assert!(micros_of_an_answer(&answer_of(1), 3).unwrap() > 0.0);
+        assert!(micros_of_an_answer(&answer_of(1), 3).unwrap() >= 0.0);
     }
 }
