@@ -17,7 +17,8 @@ pub struct RouteStats {
     pub route: String,
     /// Requests answered, those refused aside.
     pub requests_total: u64,
-    /// Those of them that were answered with a status of 500 or above, or not to the end.
+    /// Those of them that were answered with a status of 500 or above or not at all, or whose body
+    /// failed. One that the client did not wait for is none of them.
     pub failed_total: u64,
     /// Requests refused since memory was short.
     pub shed_total: u64,
@@ -40,7 +41,7 @@ pub struct RouteStats {
 pub struct HeavyRequest {
     /// As in [`RouteStats::route`].
     pub route: String,
-    /// The status of the answer; `None` if there was none, or not all of it.
+    /// The status of the answer; `None` if there was none, or its body failed.
     pub status: Option<u16>,
     /// What it allocated, freed, kept and needed.
     pub usage: RequestUsage,
