@@ -220,10 +220,19 @@ fn a_subscriber_may_allocate_lock_and_read_statistics() {
     assert!(READS.load(Ordering::Relaxed) >= 2);
 }
 
+/// Panics when it is dropped, with another one.
+struct PanicsOnDrop;
+
+impl Drop for PanicsOnDrop {
+    fn drop(&mut self) {
+        resume_unwind(Box::new(PanicsOnDrop));
+    }
+}
+
 #[test]
 fn a_subscriber_that_panics_is_counted_and_the_cleanup_made() {
     let heard = listen(
-        || resume_unwind(Box::new("as expected")),
+        || resume_unwind(Box::new(PanicsOnDrop)),
         || {
             let bursar = start();
             overfill(&bursar);

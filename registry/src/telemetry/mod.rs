@@ -15,11 +15,11 @@ mod facade;
 #[cfg(any(feature = "metrics", feature = "openmetrics"))]
 pub(crate) mod metric;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::bursar::BURSAR;
 use crate::history::LevelChange;
+use crate::managed::contain::contain;
 use crate::report::CleanupReport;
 use crate::stats::Stats;
 use crate::status::Shared;
@@ -73,9 +73,7 @@ impl Telemetry {
 #[cfg_attr(not(any(feature = "metrics", feature = "tracing")), expect(dead_code))]
 fn tell(shared: &Shared, f: impl FnOnce()) {
     let _tag = BURSAR.enter();
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+    if contain(f).is_none() {
         shared.lock().telemetry_panics_total += 1;
-        // A payload's own destructor may panic too.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
     }
 }
