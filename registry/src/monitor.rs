@@ -11,6 +11,8 @@ mod tags;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytesize::ByteSize;
+
 use crate::asks::Asked;
 use crate::budget::Budget;
 use crate::cleanup::Cleanup;
@@ -356,10 +358,14 @@ fn futility(report: &CleanupReport, budget: &Budget) -> Option<String> {
     if report.target_bytes == 0 {
         let worthwhile = budget.soft_limit_bytes() / 64;
         return (collected < worthwhile)
-            .then(|| format!("collecting gave back {collected} bytes only"));
+            .then(|| format!("collecting gave back {} only", ByteSize(collected)));
     }
     (report.freed_bytes < report.target_bytes / FUTILE_PART).then(|| {
-        format!("the callbacks freed {} of {} bytes", report.freed_bytes, report.target_bytes)
+        let [freed, asked] = [report.freed_bytes, report.target_bytes].map(ByteSize);
+        match asked {
+            ByteSize(u64::MAX) => format!("the callbacks freed {freed} when asked for all"),
+            _ => format!("the callbacks freed {freed} of {asked}"),
+        }
     })
 }
 

@@ -69,7 +69,7 @@ codes! {
     LimitUnknown = "limit_unknown",
     /// The container's usage cannot be read.
     WorkingSetUnknown = "working_set_unknown",
-    /// Some figures cannot be read.
+    /// Figures that the level is judged by cannot be read.
     SourcesUnavailable = "sources_unavailable",
     /// The level is emergency, or was.
     EmergencyReached = "emergency_reached",

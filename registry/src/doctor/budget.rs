@@ -24,35 +24,29 @@ pub(super) fn examine(checkup: &Checkup) -> Kinds {
 /// would be for nothing, at the whole budget the level never falls below emergency again.
 fn never_met(checkup: &Checkup) -> Option<Found> {
     let stats = &checkup.stats;
-    let purgeable = stats
-        .purgeables
-        .iter()
-        .fold(0u64, |sum, purgeable| sum.saturating_add(purgeable.purgeable_bytes));
-    let fixed = checkup.held_bytes().saturating_sub(purgeable);
+    let fixed = checkup.fixed_bytes();
     let warning = checkup.watermark_bytes(PressureLevel::Warning);
     if fixed == 0 || fixed < warning {
         return None;
     }
     let is_hopeless = fixed >= stats.soft_limit_bytes;
     let (severity, title) = match is_hopeless {
-        true => (Severity::Critical, "the budget can never be met: what cannot be purged is more"),
+        true => {
+            (Severity::Critical, "no cleanup can meet the budget: what cannot be purged is more")
+        }
         false => (
             Severity::Warning,
-            "the level can never be normal: what cannot be purged is above the warning watermark",
+            "no cleanup can bring the level to normal: what cannot be purged is above the warning \
+             watermark",
         ),
     };
-    let largest = stats.tags.iter().max_by_key(|tag| tag.live_bytes);
     let found = Found::new(severity, AdviceCode::BudgetNeverMet, title)
         .of_bytes(fixed)
         .size("not purgeable", fixed)
-        .size("purgeable", purgeable)
+        .size("purgeable", checkup.purgeable_bytes())
         .size("budget", stats.soft_limit_bytes)
         .size("warning at", warning);
-    let found = match largest {
-        Some(tag) => found.figure("largest tag", shown(&tag.name)).size("with", tag.live_bytes),
-        None => found,
-    };
-    Some(found.remedy(
+    Some(found.largest_tag(stats).remedy(
         "Register what holds these bytes (`Bursar::register`) if it can do without some of them; \
          otherwise give the process a larger limit or budget, or make it hold less",
     ))
@@ -172,23 +166,22 @@ fn working_set_unknown(checkup: &Checkup) -> Option<Found> {
     Some(found.remedy("Make the cgroup's memory files readable for the process"))
 }
 
-/// How many of the reasons are told.
-const REASONS: usize = 3;
+/// What the level is judged by. Many a kernel and container goes without the other figures, and
+/// nothing is to be done about it: statistics have the reasons.
+const JUDGED_BY: [&str; 3] = ["limit_bytes", "resident_bytes", "working_set_bytes"];
 
 fn sources_unavailable(checkup: &Checkup) -> Option<Found> {
     let unavailable = &checkup.stats.unavailable;
-    if unavailable.is_empty() {
-        return None;
-    }
-    let count = unavailable.len();
-    let title = format!("figures that cannot be read here: {count}");
+    let mut missed = JUDGED_BY.iter().filter_map(|&name| Some((name, unavailable.get(name)?)));
+    let title = "figures that the level is judged by cannot be read";
     let found = Found::new(Severity::Notice, AdviceCode::SourcesUnavailable, title);
-    let found = unavailable.iter().take(REASONS).fold(found, |found, (name, reason)| {
-        found.figure(&shown(name), format_args!("unknown: {}", shown(reason)))
+    let first = missed.next()?;
+    let found = std::iter::once(first).chain(missed).fold(found, |found, (name, reason)| {
+        found.figure(name, format_args!("unknown: {}", shown(reason)))
     });
     Some(found.remedy(
-        "Nothing, if the platform does not have them; they are left out of the judgement and \
-         never guessed",
+        "Make them readable where the platform has them; meanwhile the level goes by the others: \
+         none is guessed",
     ))
 }
 

@@ -66,6 +66,21 @@ impl Checkup {
         self.stats.live_bytes.saturating_add(self.stats.charged_bytes)
     }
 
+    /// What all purgeables together say they could free now.
+    pub(super) fn purgeable_bytes(&self) -> u64 {
+        purgeable_bytes(&self.stats)
+    }
+
+    /// What no purge can free: live and charged bytes beyond those that are purgeable. Of two
+    /// readings the lower: what requests hold for a moment is not there all the time.
+    pub(super) fn fixed_bytes(&self) -> u64 {
+        let fixed = |stats: &Stats| {
+            let held = stats.live_bytes.saturating_add(stats.charged_bytes);
+            held.saturating_sub(purgeable_bytes(stats))
+        };
+        self.earlier.iter().map(fixed).fold(fixed(&self.stats), u64::min)
+    }
+
     /// Where a level begins, in bytes; the whole budget where the watermark is no share.
     pub(super) fn watermark_bytes(&self, level: PressureLevel) -> u64 {
         let watermark = self.stats.watermarks.of(level);
@@ -101,4 +116,9 @@ impl Checkup {
         let purgeables = self.earlier.iter().flat_map(|earlier| &earlier.purgeables);
         purgeables.map(|purgeable| (&*purgeable.name, purgeable)).collect()
     }
+}
+
+fn purgeable_bytes(stats: &Stats) -> u64 {
+    let sizes = stats.purgeables.iter().map(|purgeable| purgeable.purgeable_bytes);
+    sizes.fold(0, u64::saturating_add)
 }

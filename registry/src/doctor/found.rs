@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::advice::{Advice, AdviceCode, Figure, Severity};
+use crate::stats::Stats;
 
 /// Findings of one kind that are told each by itself: the largest. Of a process with a thousand
 /// tags, the first few are what somebody can look into; how many more there are is told.
@@ -54,6 +55,14 @@ impl Found {
 
     pub(super) fn time(self, name: &str, time: Duration) -> Self {
         self.figure(name, span(time))
+    }
+
+    /// Where to look first.
+    pub(super) fn largest_tag(self, stats: &Stats) -> Self {
+        match stats.tags.iter().max_by_key(|tag| tag.live_bytes) {
+            Some(tag) => self.figure("largest tag", shown(&tag.name)).size("with", tag.live_bytes),
+            None => self,
+        }
     }
 
     pub(super) fn remedy(mut self, remedy: impl Into<String>) -> Self {

@@ -45,17 +45,19 @@ fn share_bytes(checkup: &Checkup, share: f64) -> u64 {
 fn emergency_reached(checkup: &Checkup) -> Option<Found> {
     let stats = &checkup.stats;
     if stats.level == PressureLevel::Emergency {
-        let title = "the level is emergency: everything purgeable goes, and the kernel is next";
-        return Some(
-            Found::new(Severity::Critical, AdviceCode::EmergencyReached, title)
-                .of_bytes(share_bytes(checkup, stats.usage_ratio))
-                .share("usage", stats.usage_ratio)
-                .size("budget", stats.soft_limit_bytes)
-                .remedy(
-                    "Refuse work until it falls (`PressureSignal::should_shed`); then see which \
-                     tag is largest, and raise the limit if it has to be",
-                ),
-        );
+        let title = "the level is emergency: everything purgeable goes";
+        let found = Found::new(Severity::Critical, AdviceCode::EmergencyReached, title)
+            .of_bytes(share_bytes(checkup, stats.usage_ratio))
+            .share("usage", stats.usage_ratio)
+            .size("budget", stats.soft_limit_bytes);
+        let found = match stats.diagnosis {
+            Some(diagnosis) => found.figure("pressure", diagnosis),
+            None => found,
+        };
+        return Some(found.largest_tag(stats).remedy(
+            "Refuse work until it falls (`PressureSignal::should_shed`); then have the largest \
+             tag hold less, or raise the budget and the limit if it has to hold it",
+        ));
     }
     let history = checkup.history.as_ref()?;
     let reached = || history.level_changes().filter(|change| change.to == PressureLevel::Emergency);
@@ -95,7 +97,7 @@ fn peak_near_limit(checkup: &Checkup) -> Option<Found> {
         Found::new(
             Severity::Notice,
             AdviceCode::PeakNearLimit,
-            "usage is low now, and was near the budget before",
+            "the level is normal now, and usage was near the budget before",
         )
         .of_bytes(share_bytes(checkup, highest.usage_ratio))
         .share("now", stats.usage_ratio)

@@ -13,22 +13,26 @@ pub(super) fn examine(checkup: &Checkup) -> Kinds {
 const ROOM_PART: u64 = 4;
 
 fn heavy_routes(checkup: &Checkup) -> Vec<Found> {
-    let room = checkup.room_bytes();
+    // A full cache makes room when it is needed.
+    let (room, budget) = (checkup.room_bytes(), checkup.stats.soft_limit_bytes);
+    let room = room.saturating_add(checkup.purgeable_bytes()).min(budget);
     let is_heavy = |route: &&RouteStats| {
         route.peak_bytes > room / ROOM_PART && checkup.is_worthwhile(route.peak_bytes)
     };
     let heavy = checkup.stats.routes.iter().filter(is_heavy);
     heavy
         .map(|route| {
-            let title =
-                format!("one request of `{}` may need much of what is left", shown(&route.route));
+            let title = format!(
+                "one request of `{}` may need much of the room there is",
+                shown(&route.route)
+            );
             let mean = route.peak_bytes_total.checked_div(route.requests_total).unwrap_or(0);
             Found::new(Severity::Warning, AdviceCode::HeavyRoute, title)
                 .of_bytes(route.peak_bytes)
                 .size("at most", route.peak_bytes)
                 .size("on average", mean)
-                .size("room", room)
-                .figure("at once, at most", room.checked_div(route.peak_bytes).unwrap_or(0))
+                .size("room once all is purged", room)
+                .figure("fit at once", room.checked_div(route.peak_bytes).unwrap_or(0))
                 .remedy(
                     "Stream what it builds instead of collecting it, bound how many run at once, \
                      or refuse those for which there is no room",

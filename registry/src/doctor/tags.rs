@@ -64,8 +64,9 @@ fn grown(checkup: &Checkup, before: &TagUsage, tag: &TagUsage, time: Duration) -
         return None;
     }
     let per_second = grown as f64 / time.as_secs_f64();
-    let left = Duration::try_from_secs_f64(checkup.room_bytes() as f64 / per_second);
-    let left = left.unwrap_or(Duration::MAX);
+    let room = checkup.room_bytes();
+    let left = Duration::try_from_secs_f64(room as f64 / per_second).unwrap_or(Duration::MAX);
+    let reached = if room > 0 { span(left) } else { "no time: it is reached".to_owned() };
     let severity = if left < SOON { Severity::Critical } else { Severity::Warning };
     let title = format!("`{}` only grows", shown(&tag.name));
     Some(
@@ -76,7 +77,7 @@ fn grown(checkup: &Checkup, before: &TagUsage, tag: &TagUsage, time: Duration) -
             .figure("a minute", ByteSize((60.0 * per_second) as u64))
             .size("freed meanwhile", freed)
             .size("live", tag.live_bytes)
-            .figure("budget reached in", span(left))
+            .figure("budget reached in", reached)
             .remedy(
                 "Look for what is put into it and never taken out; if it is a cache, make it a \
                  `Cache` or register it, so that it can be purged, and bound it by `max_bytes`; \

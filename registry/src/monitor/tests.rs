@@ -130,7 +130,7 @@ fn a_futile_cleanup_is_not_repeated_before_its_cooldown_which_doubles_up_to_the_
     setting.step_after(SECOND / 2);
     assert_eq!(cache.asked_bytes().len(), 1, "still waiting");
     let reason = setting.shared.lock().cooldown.clone().unwrap().reason;
-    assert!(reason.contains("freed 0 of"), "{reason}");
+    assert!(reason.contains("freed 0 B of 12.0 MiB"), "{reason}");
 
     let mut waits = Vec::new();
     for _ in 0..8 {

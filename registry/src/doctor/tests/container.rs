@@ -14,8 +14,16 @@ fn what_cannot_be_purged_is_above_the_warning_watermark_or_the_budget() {
     assert_eq!(found_in(held(99)), [], "30 of them can be purged");
     let says = ["not purgeable 70.0 MiB", "largest tag sessions", "warning at 70.0 MiB"];
     assert_only(found_in(held(100)), AdviceCode::BudgetNeverMet, Severity::Warning, &says);
-    let says = ["can never be met", "not purgeable 100.0 MiB"];
+    let says = ["no cleanup can meet the budget", "not purgeable 100.0 MiB"];
     assert_only(found_in(held(130)), AdviceCode::BudgetNeverMet, Severity::Critical, &says);
+
+    let earlier = before(Duration::from_secs(5), held(110));
+    let both = Checkup::new(held(130)).with_earlier(earlier);
+    let says = ["not purgeable 80.0 MiB"];
+    assert_only(examine(&both), AdviceCode::BudgetNeverMet, Severity::Warning, &says);
+    let earlier = before(Duration::from_secs(5), healthy());
+    let wave = Checkup::new(held(130)).with_earlier(earlier);
+    assert_eq!(examine(&wave), [], "requests held it for a moment");
 }
 
 #[test]
@@ -79,6 +87,15 @@ fn in_a_container_whose_usage_is_unknown_the_reason_is_told() {
     for advice in advice {
         assert!(advice.to_string().contains("permission denied"), "{advice}");
     }
+}
+
+#[test]
+fn figures_that_many_a_kernel_does_not_have_are_no_finding() {
+    let reason = "memory.pressure cannot be read: entity not found".to_owned();
+    let stats = with(|stats| {
+        stats.unavailable = [("container_stall".to_owned(), reason)].into();
+    });
+    assert_eq!(found_in(stats), []);
 }
 
 #[test]

@@ -77,6 +77,12 @@ fn a_tag_that_only_grows_is_told_with_its_rate_and_when_the_budget_is_reached() 
     // 56 MiB to the budget, at a tenth of one a second.
     assert!(advice[0].to_string().contains("budget reached in 9m 20s"), "{}", advice[0]);
 
+    let (earlier, mut stats) = grew(6, 6);
+    stats.soft_limit_bytes = 40 * MIB;
+    let over = examined(earlier, stats);
+    let over = over.iter().find(|advice| advice.code == AdviceCode::GrowingTag).unwrap();
+    assert!(over.to_string().contains("budget reached in no time: it is reached"), "{over}");
+
     let (earlier, stats) = grew(6, 600);
     assert_eq!(examined(earlier, stats), [], "it frees most of what it allocates");
     let (earlier, stats) = grew(1, 1);

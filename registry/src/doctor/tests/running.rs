@@ -26,7 +26,8 @@ fn with_peak(usage: f64, level: PressureLevel) -> Vec<Advice> {
 fn an_emergency_is_grave_while_it_lasts_and_a_warning_after() {
     let now = with(|stats| (stats.level, stats.usage_ratio) = (PressureLevel::Emergency, 0.97));
     let code = AdviceCode::EmergencyReached;
-    assert_only(found_in(now), code, Severity::Critical, &["usage 97.0 %"]);
+    let says = ["usage 97.0 %", "largest tag pages, with 30.0 MiB"];
+    assert_only(found_in(now), code, Severity::Critical, &says);
     let says = ["times 1", "last 45m ago", "usage then 97.0 %"];
     assert_only(with_peak(0.97, PressureLevel::Emergency), code, Severity::Warning, &says);
 }
