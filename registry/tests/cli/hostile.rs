@@ -65,12 +65,18 @@ fn garbage_ends_with_5() {
     for garbage in [
         &b"\x00\xff\x1b[2J what is this\r\n\r\n"[..],
         b"SSH-2.0-OpenSSH_9.6\r\n",
-        b"",
-        b"HTTP/1.1 200",
         b"HTTP/1.1 200 OK\r\nX-Bursar-Format: 1\r\nContent-Length: -7\r\n\r\n",
     ] {
         let line = status_of(&serve(sends(garbage)), 5);
         assert!(line.contains("no answer that is HTTP"), "{line}");
+    }
+}
+
+#[test]
+fn one_that_closes_without_an_answer_ends_with_3() {
+    for part in [&b""[..], b"HTTP/1.1 200"] {
+        let line = status_of(&serve(sends(part)), 3);
+        assert!(line.contains("closed without an answer"), "{line}");
     }
 }
 

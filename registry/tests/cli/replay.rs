@@ -104,3 +104,14 @@ fn settings_that_make_no_sense_end_with_2() {
         assert!(stderr.contains("allowed is"), "{stderr}");
     }
 }
+
+#[test]
+fn a_recording_needs_no_service_and_the_same_budget_is_not_told_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = recording(directory.path());
+    let path = path.to_str().unwrap();
+    let text = stdout(&bursar(&["replay", path]), 0);
+    assert!(text.contains("With these settings, the footprint"), "{text}");
+    let line = complaint(&bursar(&["replay", path, "--socket", "/run/app/bursar.sock"]), 2);
+    assert!(line.contains("asks no service"), "{line}");
+}

@@ -88,8 +88,6 @@ fn an_answer_without_data_is_told_of() {
 
 #[test]
 fn wrong_usage_ends_with_2_and_says_what_is_allowed() {
-    let line = complaint(&bursar(&["status"]), 2);
-    assert!(line.contains("--url or --socket"), "{line}");
     let line = complaint(&bursar(&["status", "--url", "https://service/memory"]), 2);
     assert!(line.contains("port-forward"), "{line}");
     for wrong in [
@@ -106,4 +104,40 @@ fn wrong_usage_ends_with_2_and_says_what_is_allowed() {
 fn help_tells_the_exit_codes() {
     let text = stdout(&bursar(&["--help"]), 0);
     assert!(text.contains("6  the service answers in another version"), "{text}");
+}
+
+#[test]
+fn verbose_status_has_each_route_once() {
+    let url = serve(changed(|stats| {
+        stats["routes"] = json!([{
+            "route": "GET /picture/{id}", "requests_total": 3, "failed_total": 0, "shed_total": 1,
+            "allocated_bytes_total": 9, "net_bytes_total": 0, "peak_bytes_total": 9,
+            "peak_bytes": 5, "elapsed_total": { "secs": 1, "nanos": 0 },
+        }]);
+    }));
+    let text = stdout(&bursar(&["status", "--verbose", "--url", &url]), 0);
+    assert_eq!(text.matches("GET /picture/{id}").count(), 1, "{text}");
+}
+
+#[test]
+fn a_level_that_usage_has_fallen_below_is_said_to_be_held_and_a_grave_one_where_to_look() {
+    let at = |level: &'static str, usage: f64| {
+        let url = serve(changed(move |stats| {
+            (stats["level"], stats["usage_ratio"]) = (json!(level), json!(usage));
+        }));
+        stdout(&bursar(&["status", "--url", &url]), 0)
+    };
+    assert!(at("warning", 0.66).contains("(held until usage is well below)"));
+    let grave = at("critical", 0.99);
+    assert!(!grave.contains("held") && grave.contains("bursar doctor"), "{grave}");
+    let calm = at("normal", 0.2);
+    assert!(!calm.contains("held") && !calm.contains("bursar doctor"), "{calm}");
+}
+
+#[test]
+fn without_a_service_it_is_said_how_to_give_one() {
+    let line = complaint(&bursar(&["status"]), 2);
+    for part in ["--url or --socket", "--url http://", "--socket /run", "StatsServer"] {
+        assert!(line.contains(part), "no {part} in {line}");
+    }
 }

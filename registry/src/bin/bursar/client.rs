@@ -147,6 +147,10 @@ impl Client {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let broken = |error: hyper::Error| {
+            if error.is_incomplete_message() || error.is_closed() {
+                let what = "the connection was closed without an answer; was the service stopped?";
+                return self.failure(Kind::Unreachable, endpoint, what);
+            }
             let what = format!("no answer that is HTTP ({error}); is this a service's address?");
             self.failure(Kind::NotBursar, endpoint, what)
         };

@@ -1,5 +1,6 @@
 //! `bursar doctor`: what is to be said of a service's memory, and what to do about it.
 
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use clap::Args;
 
 use crate::client::Client;
 use crate::failure::{Failure, Kind, plain};
-use crate::output::{Colours, print};
+use crate::output::{Colours, complain, print};
 
 /// What is wrong with a service's memory, by which figures, and what to do
 ///
@@ -16,7 +17,8 @@ use crate::output::{Colours, print};
 /// a finding is critical.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// How many seconds lie between the two readings; with less than 10 no tag is found to grow
+    /// How many seconds lie between the two readings. With less than 10 no tag is found to grow,
+    /// with 10 only one that would fill the budget within minutes; 600 find a slow leak
     #[arg(
         long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600)
     )]
@@ -29,6 +31,9 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(client: &Client, options: &Options) -> Result<ExitCode, Failure> {
     let earlier = client.stats().await?;
+    if io::stderr().is_terminal() {
+        complain(&format!("the second reading is in {} s ...", options.seconds));
+    }
     tokio::time::sleep(Duration::from_secs(options.seconds)).await;
     let (stats, history) = (client.stats().await?, client.history().await?);
     let advice = examine(&Checkup::new(stats).with_earlier(earlier).with_history(history));

@@ -63,8 +63,16 @@ fn shortened(mut message: String) -> String {
 /// The text without control characters but line feeds and tabs: what a peer sends does not get
 /// to move the terminal's cursor.
 pub(crate) fn plain(text: &str) -> String {
-    let plain = |c: char| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c };
+    let plain = |c: char| if is_acted_upon(c) && c != '\n' && c != '\t' { '\u{fffd}' } else { c };
     text.chars().map(plain).collect()
+}
+
+/// Whether a terminal may act upon it in place of showing it: control characters, and those that
+/// turn the direction of writing or break lines.
+pub(crate) fn is_acted_upon(c: char) -> bool {
+    let is_format =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || is_format
 }
 
 #[cfg(test)]
@@ -75,6 +83,7 @@ mod tests {
     fn a_message_is_one_line_without_control_characters_and_not_endless() {
         let failure = Failure::new(Kind::NotBursar, "a\u{1b}[31mb\r\nc\u{9b}d");
         assert_eq!(failure.to_string(), "a\u{fffd}[31mb\u{fffd} c\u{fffd}d");
+        assert_eq!(plain("a\u{202e}b\u{2028}c\u{2069}"), "a\u{fffd}b\u{fffd}c\u{fffd}");
         let long = Failure::new(Kind::NotBursar, "é".repeat(100_000)).to_string();
         assert_eq!(long.chars().count(), MAX_CHARS + 4);
     }

@@ -1,11 +1,13 @@
 //! JSON made readable without being read: every number and name stays as it was sent.
 
+use crate::failure::is_acted_upon;
+
 /// The deepest nesting that is indented.
 const MAX_DEPTH: usize = 64;
 const INDENT: &str = "  ";
 
-/// Breaks valid JSON into indented lines. Control characters beyond ASCII, which some terminals
-/// act upon, become `\u` escapes, which mean the same. `None` if it is nested too deeply.
+/// Breaks valid JSON into indented lines. Characters that terminals act upon
+/// become `\u` escapes, which mean the same. `None` if it is nested too deeply.
 pub(crate) fn pretty(json: &str) -> Option<String> {
     let mut out = String::with_capacity(json.len().saturating_mul(2));
     let mut depth: usize = 0;
@@ -70,7 +72,7 @@ fn string_len(json: &str) -> usize {
 
 fn push_string(out: &mut String, string: &str) {
     for c in string.chars() {
-        if c.is_control() {
+        if is_acted_upon(c) {
             out.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
             out.push(c);
@@ -96,10 +98,10 @@ mod tests {
 
     #[test]
     fn what_a_terminal_might_act_upon_is_escaped_and_means_the_same() {
-        let text = pretty("[\"a\u{9b}31m\u{7f}\"]").unwrap();
-        assert!(!text.contains('\u{9b}'), "{text:?}");
+        let text = pretty("[\"a\u{9b}31m\u{7f}\u{202e}\"]").unwrap();
+        assert!(!text.contains(['\u{9b}', '\u{202e}']), "{text:?}");
         let back: Vec<String> = serde_json::from_str(&text).unwrap();
-        assert_eq!(back, ["a\u{9b}31m\u{7f}"]);
+        assert_eq!(back, ["a\u{9b}31m\u{7f}\u{202e}"]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::failure::{EXIT_CODES, Failure};
+use crate::failure::{EXIT_CODES, Failure, Kind};
 use crate::options::Connection;
 
 /// Looks at a service that keeps its memory to a budget with Bursar.
@@ -76,6 +76,10 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
         Command::Watch(options) => {
             let client = connection.client()?;
             runtime::block_on(watch::run(&client, options)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Replay(_) if connection.is_given() => {
+            let what = "replay reads a recording and asks no service: leave out --url and --socket";
+            Err(Failure::new(Kind::Usage, what))
         }
         Command::Replay(options) => replay::run(options).map(|()| ExitCode::SUCCESS),
     }

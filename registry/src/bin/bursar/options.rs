@@ -15,6 +15,7 @@ const MAX_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Where the service is.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "The service")]
 pub(crate) struct Connection {
     /// Where the service serves its statistics, such as http://127.0.0.1:9464/memory
     #[arg(long, global = true, value_name = "URL", conflicts_with = "socket")]
@@ -30,12 +31,19 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// For a command that asks no service.
+    pub(crate) fn is_given(&self) -> bool {
+        self.url.is_some() || self.socket.is_some()
+    }
+
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         let address = match (&self.url, &self.socket) {
             (Some(url), None) => url.parse()?,
             (None, Some(path)) => Address::Unix { path: path.clone() },
             (None, None) => {
-                let what = "no service given; say where it is by --url or --socket";
+                let what = "no service given; say by --url or --socket where it serves its \
+                            statistics (see `StatsServer` of the crate bursar), such as \
+                            --url http://127.0.0.1:9464/memory or --socket /run/app/bursar.sock";
                 return Err(Failure::new(Kind::Usage, what));
             }
             (Some(_), Some(_)) => {

@@ -102,11 +102,14 @@ fn settings(trace: &Trace, options: &Options) -> Config {
 /// What has become of the run, in a sentence or two.
 fn verdict(report: &ReplayReport) -> String {
     let (recorded, replayed) = (&report.recorded, &report.replayed);
+    let settings = match (ByteSize(replayed.soft_limit_bytes), ByteSize(recorded.soft_limit_bytes))
+    {
+        (budget, before) if budget == before => "With these settings".to_owned(),
+        (budget, before) => format!("With {budget} in place of {before}"),
+    };
     let mut text = format!(
-        "With {} in place of {}, the footprint would have reached {} ({} as recorded), with {} \
+        "{settings}, the footprint would have reached {} ({} as recorded), with {} \
          cleanups ({}).",
-        ByteSize(replayed.soft_limit_bytes),
-        ByteSize(recorded.soft_limit_bytes),
         ByteSize(replayed.peak_footprint_bytes),
         ByteSize(recorded.peak_footprint_bytes),
         replayed.cleanups_total,

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use bursar::{History, Stats};
+use bursar::{History, PressureLevel, Stats};
 use bytesize::ByteSize;
 
 use crate::bar;
@@ -18,9 +18,13 @@ const BAR_WIDTH: usize = 40;
 pub(super) fn short(stats: &Stats, colours: Colours) -> String {
     let mut lines = Vec::new();
     let level = colours.paint(stats.level, stats.level.as_str());
+    // A level that was entered is left some way below where it begins.
+    let is_held =
+        stats.level > PressureLevel::Normal && stats.usage_ratio < stats.watermarks.of(stats.level);
+    let held = if is_held { " (held until usage is well below)" } else { "" };
     let pressure = stats.diagnosis.map(|what| format!(", {what} pressure")).unwrap_or_default();
     lines.push(format!(
-        "level      {level} at {:.1} % of the budget of {}{pressure}",
+        "level      {level} at {:.1} % of the budget of {}{pressure}{held}",
         100.0 * stats.usage_ratio,
         ByteSize(stats.soft_limit_bytes),
     ));
@@ -59,6 +63,7 @@ fn memory(stats: &Stats) -> String {
         ("resident", stats.sample.resident_bytes),
         ("working set", stats.sample.working_set_bytes),
         ("charged", Some(stats.charged_bytes).filter(|&bytes| bytes > 0)),
+        ("reserved", Some(stats.reserved_bytes).filter(|&bytes| bytes > 0)),
     ];
     let known = figures.into_iter().filter_map(|(name, bytes)| Some((name, bytes?)));
     known.map(|(name, bytes)| format!("{name} {}", ByteSize(bytes))).collect::<Vec<_>>().join(", ")
@@ -100,7 +105,7 @@ fn cleanups(stats: &Stats) -> String {
         return "none".to_owned();
     }
     let mut text = format!(
-        "{} freed {} and gave {} of pages back",
+        "{}, which freed {} and gave {} of pages back",
         stats.cleanups_total,
         ByteSize(stats.freed_bytes_total),
         ByteSize(stats.collected_bytes_total),
@@ -108,7 +113,7 @@ fn cleanups(stats: &Stats) -> String {
     if let Some(last) = &stats.last_cleanup {
         let ago = stats.uptime.saturating_sub(last.started_at);
         let (freed, level) = (ByteSize(last.freed_bytes), last.level);
-        let _ = write!(text, "; the last, {} ago at {level}, {freed}", rounded(ago));
+        let _ = write!(text, "; the last, {} ago at {level}, freed {freed}", rounded(ago));
     }
     text
 }
@@ -132,6 +137,9 @@ fn troubles(stats: &Stats) -> Vec<String> {
     }
     if let Some(error) = &stats.last_report_error {
         troubles.push(format!("the last report could not be written: {error}"));
+    }
+    if stats.level >= PressureLevel::Critical {
+        troubles.push("`bursar doctor` says what may be wrong and what to do".to_owned());
     }
     troubles.into_iter().map(|trouble| trouble.replace('\n', " ")).collect()
 }
@@ -157,17 +165,17 @@ pub(super) fn whole(stats: &Stats, history: &History) -> String {
         rounded(stats.uptime)
     );
     if !stats.unavailable.is_empty() {
-        text.push_str("\nnot known:");
+        text.push_str("\n\nnot known:");
         for (figure, reason) in &stats.unavailable {
             let _ = write!(text, "\n  {figure}: {reason}");
         }
     }
-    text.push_str("\nlimits asked for:");
+    text.push_str("\n\nlimits asked for:");
     for candidate in &stats.limits.candidates {
         let _ = write!(text, "\n  {candidate}");
     }
     write_purgeables(&mut text, stats);
-    write_routes(&mut text, stats);
+    write_requests(&mut text, stats);
     if let Some(error) = &stats.last_report_error {
         let _ = write!(text, "\nthe last report could not be written: {error}");
     }
@@ -198,24 +206,7 @@ fn write_purgeables(text: &mut String, stats: &Stats) {
     }
 }
 
-fn write_routes(text: &mut String, stats: &Stats) {
-    if !stats.routes.is_empty() {
-        let [route, requests, failed, shed, allocated, peak] =
-            ["route", "requests", "failed", "shed", "allocated", "peak"];
-        let _ = write!(
-            text,
-            "\n{route:<32} {requests:>10} {failed:>8} {shed:>8} {allocated:>12} {peak:>12}"
-        );
-    }
-    for of in &stats.routes {
-        let [allocated, peak] =
-            [of.allocated_bytes_total, of.peak_bytes].map(|bytes| ByteSize(bytes).to_string());
-        let _ = write!(
-            text,
-            "\n{:<32} {:>10} {:>8} {:>8} {allocated:>12} {peak:>12}",
-            of.route, of.requests_total, of.failed_total, of.shed_total
-        );
-    }
+fn write_requests(text: &mut String, stats: &Stats) {
     if stats.requests_in_flight > 0 {
         let _ = write!(text, "\n{} requests are being answered", stats.requests_in_flight);
     }

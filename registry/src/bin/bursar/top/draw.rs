@@ -41,7 +41,7 @@ pub(super) fn draw(view: &View, frame: &mut Frame<'_>) {
     view.draw_graph(frame, curve);
     frame.render_widget(Paragraph::new(view.tabs()), tabs);
     view.draw_table(frame, table);
-    frame.render_widget(Paragraph::new(view.foot()), foot);
+    frame.render_widget(Paragraph::new(view.foot(foot.width)), foot);
     if view.shows_help {
         draw_help(frame, area);
     }
@@ -197,7 +197,7 @@ impl View {
         frame.render_widget(table, area);
     }
 
-    fn foot(&self) -> Line<'_> {
+    fn foot(&self, width: u16) -> Line<'_> {
         let reversed = Style::new().add_modifier(Modifier::REVERSED);
         if let Some(trouble) = &self.trouble {
             return Line::styled(format!("no answer, trying again: {trouble}"), reversed);
@@ -213,7 +213,8 @@ impl View {
         if let Some(cooldown) = &stats.cooldown {
             return Line::raw(format!("waiting since {}", cooldown.reason));
         }
-        Line::raw("q quit ? help p pause s sort Tab table")
+        let gap = if width < 48 { " " } else { "   " };
+        Line::raw(["q quit", "? help", "p pause", "s sort", "Tab table"].join(gap))
     }
 }
 

@@ -9,6 +9,7 @@ mod keys;
 mod tables;
 mod view;
 
+use std::any::Any;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ enum Input {
     Service(Result<Box<(Stats, Option<History>)>, Failure>),
     /// A signal, or the end of the terminal.
     Stop,
+    /// Of who asks the service: nothing new would be shown ever after.
+    Panic(Box<dyn Any + Send>),
 }
 
 pub(crate) async fn run(client: &Client, options: &Options) -> Result<(), Failure> {
@@ -67,7 +70,15 @@ pub(crate) async fn run(client: &Client, options: &Options) -> Result<(), Failur
     let mut screen = Screen::open()?;
     let (inputs, mut happening) = mpsc::channel(INPUTS);
     wait_for_keys(inputs.clone());
-    tokio::spawn(ask(client.clone(), options.interval, inputs.clone()));
+    let asking = tokio::spawn(ask(client.clone(), options.interval, inputs.clone()));
+    let told = inputs.clone();
+    tokio::spawn(async move {
+        if let Err(error) = asking.await
+            && let Ok(panic) = error.try_into_panic()
+        {
+            let _ = told.send(Input::Panic(panic)).await;
+        }
+    });
     tokio::spawn(async move {
         signals.stopped().await;
         // Whoever listened has ended already otherwise.
@@ -89,6 +100,7 @@ pub(crate) async fn run(client: &Client, options: &Options) -> Result<(), Failur
 fn take(view: &mut View, input: Input) -> Flow {
     match input {
         Input::Stop => return Flow::Quit,
+        Input::Panic(panic) => std::panic::resume_unwind(panic),
         Input::Terminal(Event::Key(key)) => return view.on_key(key),
         // A new size is seen when it is drawn.
         Input::Terminal(_) => {}
@@ -116,17 +128,23 @@ fn wait_for_keys(inputs: mpsc::Sender<Input>) {
 
 /// Asks the service again and again, as long as anybody listens.
 async fn ask(client: Client, interval: Duration, inputs: mpsc::Sender<Input>) {
-    let mut cleanups_known = None;
+    // Of which process, and how many.
+    let mut cleanups_known: Option<(Duration, u64)> = None;
     let mut history_at: Option<Instant> = None;
     loop {
         let reading = match client.stats().await {
             Ok(stats) => {
-                let has_news = cleanups_known != Some(stats.cleanups_total);
+                let has_news = cleanups_known.is_none_or(|(uptime, total)| {
+                    stats.cleanups_total != total || stats.uptime < uptime
+                });
                 let is_early = history_at.is_some_and(|at| at.elapsed() < HISTORY_EVERY);
                 if has_news && !is_early {
-                    history_at = Some(Instant::now());
-                    cleanups_known = Some(stats.cleanups_total);
-                    client.history().await.map(|history| Box::new((stats, Some(history))))
+                    let history = client.history().await;
+                    if history.is_ok() {
+                        history_at = Some(Instant::now());
+                        cleanups_known = Some((stats.uptime, stats.cleanups_total));
+                    }
+                    history.map(|history| Box::new((stats, Some(history))))
                 } else {
                     Ok(Box::new((stats, None)))
                 }

@@ -218,3 +218,16 @@ fn help_is_shown_and_left_by_the_key_that_quits_without_it() {
         KeyEvent::new_with_kind(KeyCode::Char('q'), KeyModifiers::NONE, KeyEventKind::Release);
     assert_eq!(view.on_key(released), Flow::GoOn);
 }
+
+#[test]
+fn cleanups_that_came_while_it_was_paused_are_shown_after() {
+    let mut view = view();
+    let reading = view.stats.clone();
+    press(&mut view, KeyCode::Char('p'));
+    let later = [cleanup(Duration::from_secs(90), 7)];
+    view.take(reading.clone(), Some(history(&[], &[], &later)));
+    assert_eq!(view.cleanups.len(), 2, "it is paused");
+    press(&mut view, KeyCode::Char('p'));
+    view.take(reading, None);
+    assert_eq!(view.cleanups.len(), 1);
+}

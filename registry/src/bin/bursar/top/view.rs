@@ -19,6 +19,8 @@ pub(super) struct View {
     pub(super) stats: Stats,
     /// The latest first.
     pub(super) cleanups: Vec<CleanupReport>,
+    /// A history that came while it was paused.
+    pub(super) unseen: Option<History>,
     /// Shares of the budget, the oldest first.
     pub(super) usage: VecDeque<f64>,
     /// Bytes allocated a second, by tag.
@@ -84,6 +86,7 @@ impl View {
             usage: VecDeque::from([stats.usage_ratio]),
             stats,
             cleanups: Vec::new(),
+            unseen: None,
             rates: BTreeMap::new(),
             table: Table::Tags,
             scroll: 0,
@@ -98,6 +101,8 @@ impl View {
     /// Takes a reading in, unless paused. A history comes with it when there are new cleanups.
     pub(super) fn take(&mut self, stats: Stats, history: Option<History>) {
         self.trouble = None;
+        // What is not asked for again is kept.
+        self.unseen = history.or(self.unseen.take());
         if self.is_paused {
             return;
         }
@@ -109,7 +114,7 @@ impl View {
         } else {
             self.rates = rates(&self.stats, &stats);
         }
-        if let Some(history) = history {
+        if let Some(history) = self.unseen.take() {
             self.cleanups = history.cleanups().rev().cloned().collect();
         }
         while self.usage.len() >= MAX_POINTS {
