@@ -183,8 +183,12 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // A terminal that is gone has nothing to be given back.
-        let _ = ratatui::try_restore();
+        // After a panic the hook has given it back already, and its message stands on it: once more
+        // would set the cursor above the message.
+        if !std::thread::panicking() {
+            // A terminal that is gone has nothing to be given back.
+            let _ = ratatui::try_restore();
+        }
     }
 }
 
