@@ -347,7 +347,7 @@ impl Stats {
             write!(f, "\ncleanups put off while requests ran: {times}")?;
         }
         if let Some(cooldown) = &self.cooldown {
-            write!(f, "\nwaiting {:?} since {}", cooldown.wait, cooldown.reason)?;
+            write!(f, "\ncleanups wait {:?}: {}", cooldown.wait, cooldown.reason)?;
         }
         if let Some(stall) = &self.stall {
             write!(f, "\n{} has not returned for {:.1?}", stall.name, stall.running_for)?;

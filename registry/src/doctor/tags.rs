@@ -41,7 +41,7 @@ fn growing(checkup: &Checkup) -> Vec<Found> {
     let earlier = checkup.earlier_tags();
     let mut purgeable: HashMap<&str, u64> = HashMap::new();
     for other in &checkup.stats.purgeables {
-        let sum = purgeable.entry(other.tag.as_deref().unwrap_or_default()).or_default();
+        let sum = purgeable.entry(other.tag.as_deref().unwrap_or(UNTAGGED)).or_default();
         *sum = sum.saturating_add(other.purgeable_bytes);
     }
     // What fills a cache can be had back: that is what the cache is for.

@@ -93,7 +93,16 @@ fn a_tag_that_only_grows_is_told_with_its_rate_and_when_the_budget_is_reached() 
 fn growth_is_not_told_of_a_cache_nor_over_seconds_nor_of_a_start_nor_from_another_run() {
     let (earlier, mut stats) = grew(6, 6);
     stats.purgeables.push(purgeable("sessions", 7));
-    assert_eq!(examined(earlier.clone(), stats), [], "it can be had back");
+    assert_eq!(examined(earlier.clone(), stats.clone()), [], "it can be had back");
+
+    let mut untagged = [&earlier, &stats].map(|stats| stats.clone());
+    for (stats, mib) in untagged.iter_mut().zip([10, 16]) {
+        stats.tags = vec![tag("untagged", mib)];
+        stats.tags[0].allocated_bytes_total = 1000 * MIB + mib * MIB;
+        stats.purgeables.push(PurgeableStats { tag: None, ..purgeable("drafts", mib) });
+    }
+    let [before, after] = untagged;
+    assert_eq!(examined(before, after), [], "it has no tag");
 
     let (_, stats) = grew(6, 6);
     let moment = Stats { uptime: UPTIME - Duration::from_secs(5), ..earlier.clone() };

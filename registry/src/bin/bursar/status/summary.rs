@@ -126,7 +126,7 @@ fn troubles(stats: &Stats) -> Vec<String> {
         troubles.push(format!("{name} has not returned from its callback for {time}"));
     }
     if let Some(cooldown) = &stats.cooldown {
-        troubles.push(format!("waiting {} since {}", rounded(cooldown.wait), cooldown.reason));
+        troubles.push(format!("cleanups wait {}: {}", rounded(cooldown.wait), cooldown.reason));
     }
     if stats.futile_cleanups_total > 0 {
         troubles.push(format!("{} cleanups freed next to nothing", stats.futile_cleanups_total));
@@ -191,7 +191,7 @@ fn write_purgeables(text: &mut String, stats: &Stats) {
         ["purgeable", "entries", "hits", "misses", "busy", "panics", "claimed"];
     let _ = write!(
         text,
-        "\n{name:<24} {entries:>10} {hits:>12} {misses:>12} {busy:>6} {panics:>6} {claimed:>12}"
+        "\n\n{name:<24} {entries:>10} {hits:>12} {misses:>12} {busy:>6} {panics:>6} {claimed:>12}"
     );
     let known = |figure: Option<u64>| figure.map_or_else(|| "-".to_owned(), |it| it.to_string());
     for of in &stats.purgeables {

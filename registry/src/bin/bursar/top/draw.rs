@@ -11,6 +11,7 @@ use ratatui::widgets::{Block, Borders, Cell, Clear, Paragraph, RenderDirection, 
 use super::keys::HELP;
 use super::view::{Table, View};
 use crate::bar;
+use crate::failure::plain;
 
 /// The graph's full height, for shares of the budget.
 const FULL: f64 = 1000.0;
@@ -206,12 +207,12 @@ impl View {
         if let Some(stall) = &stats.stall {
             let seconds = stall.running_for.as_secs();
             return Line::styled(
-                format!("{} has not returned for {seconds} s", stall.name),
+                format!("{} has not returned for {seconds} s", plain(&stall.name)),
                 reversed,
             );
         }
         if let Some(cooldown) = &stats.cooldown {
-            return Line::raw(format!("waiting since {}", cooldown.reason));
+            return Line::raw(format!("cleanups wait: {}", plain(&cooldown.reason)));
         }
         let gap = if width < 48 { " " } else { "   " };
         Line::raw(["q quit", "? help", "p pause", "s sort", "Tab table"].join(gap))

@@ -6,6 +6,7 @@ use bursar::{CleanupReport, PurgeableStats, TagUsage};
 use bytesize::ByteSize;
 
 use super::view::{PurgeableOrder, Table, TagOrder, View};
+use crate::failure::plain;
 
 /// A column: its head, its width, and whether the table is sorted by it. The first column is as
 /// wide as what is left.
@@ -71,7 +72,7 @@ impl View {
     fn tag_columns(&self) -> Vec<Filled<'_, TagUsage>> {
         let order = self.tag_order;
         vec![
-            filled("tag", 0, order == TagOrder::Name, |tag: &TagUsage| tag.name.to_string()),
+            filled("tag", 0, order == TagOrder::Name, |tag: &TagUsage| plain(&tag.name)),
             filled("live", 10, order == TagOrder::Live, |tag: &TagUsage| size(tag.live_bytes)),
             filled("allocated", 12, order == TagOrder::Rate, |tag: &TagUsage| {
                 match self.rate(tag) {
@@ -92,7 +93,7 @@ impl View {
         let order = self.purgeable_order;
         let by = |wanted| order == wanted;
         vec![
-            filled("purgeable", 0, by(PurgeableOrder::Name), |of: &PurgeableStats| of.name.clone()),
+            filled("purgeable", 0, by(PurgeableOrder::Name), |of: &PurgeableStats| plain(&of.name)),
             filled("could free", 11, by(PurgeableOrder::CouldFree), |of: &PurgeableStats| {
                 size(of.purgeable_bytes)
             }),

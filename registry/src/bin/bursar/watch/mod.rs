@@ -198,7 +198,10 @@ impl Watch {
         if self.told_at.is_some_and(|at| at.elapsed() < TOLD_EVERY) {
             return Ok(());
         }
-        self.told_at = Some(Instant::now());
+        // In step with the seconds, unless it has fallen behind.
+        let now = Instant::now();
+        let due = self.told_at.map_or(now, |at| at + TOLD_EVERY);
+        self.told_at = Some(if now - due < TOLD_EVERY { due } else { now });
         if self.away_since.is_some() {
             return print("no answer");
         }
