@@ -261,6 +261,7 @@ impl Monitor {
             return Some(NOTHING_TO_FREE.to_owned());
         };
         let report = self.carry_out(&plan, &slots);
+        self.end_put_off();
         let futile = futility(&report, &self.settings.budget);
         self.publish(report, Some(futile.is_some()));
         futile
@@ -290,7 +291,6 @@ impl Monitor {
         let report = cleanup.run();
         self.sources.refresh();
         self.cpu.spend(report.elapsed);
-        self.end_put_off();
         self.is_hurried |= report.is_cut_short;
         report
     }

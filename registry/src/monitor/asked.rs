@@ -11,7 +11,7 @@ use crate::pressure::PressureLevel;
 /// What is put off while requests run. See [`PurgeDeferral`](crate::PurgeDeferral).
 #[derive(Debug, Default)]
 pub(super) struct PutOff {
-    /// Since when something has been waiting without a cleanup in between.
+    /// Since when something has been waiting without a cleanup in between, but for those of tags.
     since: Option<Duration>,
     /// Whether it has waited for as long as it may.
     is_over: bool,
@@ -101,7 +101,8 @@ impl Monitor {
         true
     }
 
-    /// A cleanup has been made: what is put off from here on waits anew.
+    /// A cleanup has been made, of all and not of one tag only: what is put off from here on waits
+    /// anew.
     pub(super) fn end_put_off(&mut self) {
         self.put_off.since = None;
     }

@@ -70,6 +70,7 @@ impl Monitor {
         slots: &[Arc<Slot>],
     ) -> CleanupReport {
         let report = self.carry_out(plan, slots);
+        self.end_put_off();
         self.publish(report.clone(), None);
         self.read();
         report

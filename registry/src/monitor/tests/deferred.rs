@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::asks::PurgeDeferral;
+use crate::pressure::TagExcess;
 use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable};
 use crate::registry::Entry;
 
@@ -181,6 +182,30 @@ fn cleanups_are_put_off_for_no_longer_than_the_maximum_and_each_time_anew() {
     // The one after begins to wait with the next step.
     assert_eq!(cleanups_at, [20, 41, 62, 83]);
     assert_eq!(setting.deferrals_total(), 5);
+}
+
+#[test]
+fn cleanups_of_a_tag_that_is_over_its_budget_do_not_lengthen_the_wait() {
+    let mut setting = setting();
+    let (cache, _registration) = setting.cache(1000);
+    let tag = bursar_alloc::TagHandle::new("deferred/over").unwrap();
+    let part = FakeCache::new(&setting.process, 20);
+    part.is_busy.store(true, Ordering::Relaxed);
+    let entry = Entry::new("part", Arc::clone(&part) as Arc<dyn Purgeable>).tag(tag);
+    let _part = setting.registry.register(entry).unwrap();
+    setting.process.put_over_budget(TagExcess {
+        tag: "deferred/over".to_owned(),
+        held_bytes: 20 * MIB,
+        budget_bytes: MIB,
+        family: vec!["deferred/over".to_owned()],
+    });
+    let _deferral = setting.deferral();
+    for _ in 0..55 {
+        setting.process.set_live_mib(75);
+        setting.step_after(100 * MS);
+    }
+    assert!(part.asked_bytes().len() > 1, "the tag is trimmed meanwhile");
+    assert!(!cache.asked_bytes().is_empty(), "five seconds have passed");
 }
 
 #[test]
