@@ -88,7 +88,7 @@ impl Bursar {
         self.handle.budget()
     }
 
-    /// The level in force at the last reading. One load.
+    /// The level in force at the last reading; normal once this is stopped. One load.
     #[must_use]
     pub fn level(&self) -> PressureLevel {
         self.handle.shared.signal().level()

@@ -46,7 +46,8 @@ struct Inner {
 type Subscriber = dyn Fn(PressureLevel) + Send + Sync;
 
 impl PressureSignal {
-    /// The level in force.
+    /// The level in force; normal once Bursar is stopped, and in a forked child what it was at the
+    /// fork.
     #[must_use]
     pub fn level(&self) -> PressureLevel {
         // Relaxed: the level says nothing of any other memory.
@@ -59,9 +60,11 @@ impl PressureSignal {
     }
 
     /// Usage as a share of what it may be, by the tightest of budget and container, at the last
-    /// reading: above normal at most a tenth of a second old. One load, which says nothing of any
-    /// other memory: beside [`level`](Self::level) it may be of the reading before or after. It
-    /// falls as soon as usage does, while the level stays for its dwell.
+    /// reading; 0 once Bursar is stopped. Above normal it is at most a tenth of a second old, and
+    /// while purge callbacks run as old as these take; without a thread it is of the last
+    /// checkpoint. One load, which says nothing of any other memory: beside
+    /// [`level`](Self::level) it may be of the reading before or after. It falls as soon as usage
+    /// does, while the level stays for its dwell.
     ///
     /// # Examples
     ///
@@ -113,8 +116,8 @@ impl PressureSignal {
     /// Has `subscriber` called with each new level, until the returned value is dropped.
     ///
     /// It is called by the thread that found the level, mostly the monitor's, before it cleans
-    /// up: so it should be short. A panic in it is contained and counted. A call that runs while
-    /// the subscription is dropped is not waited for.
+    /// up: so it should be short. A panic in it is contained and counted. A change that is being
+    /// told while the subscription is dropped may still reach it, and is not waited for.
     ///
     /// # Examples
     ///
@@ -150,6 +153,12 @@ impl PressureSignal {
         self.inner.usage.store(usage.to_bits(), Ordering::Relaxed);
     }
 
+    /// Nobody reads usage from here on: nobody is to be refused for what was read last.
+    pub(crate) fn end(&self) {
+        self.set_usage(0.0);
+        self.set(PressureLevel::Normal);
+    }
+
     /// Sets the level, and tells everyone if it is another. With no lock held.
     pub(crate) fn set(&self, level: PressureLevel) {
         if level == self.level() {
@@ -178,7 +187,7 @@ impl fmt::Debug for PressureSignal {
     }
 }
 
-/// Keeps a subscriber of a [`PressureSignal`]; dropped, it is called no more.
+/// Keeps a subscriber of a [`PressureSignal`]; dropped, no further change is told to it.
 #[must_use = "dropping it ends the subscription"]
 pub struct Subscription {
     subscriber: Arc<Subscriber>,

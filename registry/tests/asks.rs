@@ -231,6 +231,22 @@ fn requests_are_shed_while_memory_is_exhausted_and_admitted_again_once_it_is_not
 }
 
 #[test]
+fn once_bursar_is_stopped_nobody_is_refused_any_more() {
+    let _turn = take_turn();
+    for threadless in [false, true] {
+        let bursar = Bursar::builder().budget("16MiB").threadless(threadless).start().unwrap();
+        let (signal, shedding) = (bursar.signal(), Shedding::default());
+        let _held = std::hint::black_box(vec![1u8; 16 << 20]);
+        bursar.checkpoint().unwrap();
+        assert!(shedding.admit(&signal).is_err() && signal.should_shed());
+        drop(bursar);
+        assert_eq!(shedding.admit(&signal), Ok(()));
+        assert!(!signal.should_shed());
+        assert_eq!((signal.level(), signal.usage_ratio()), (PressureLevel::Normal, 0.0));
+    }
+}
+
+#[test]
 fn what_is_held_by_requests_goes_to_any_thread() {
     fn is_shared<T: Send + Sync + 'static>() {}
     is_shared::<PurgeDeferral>();

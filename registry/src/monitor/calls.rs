@@ -56,6 +56,7 @@ impl Monitor {
         if self.settings.config.final_cleanup {
             self.ask_for_everything(PressureLevel::Normal);
         }
+        self.shared.signal().end();
     }
 
     fn ask_for_everything(&mut self, level: PressureLevel) -> CleanupReport {
