@@ -26,6 +26,16 @@ impl Room {
         self.bound_bytes.store(bound_bytes, Ordering::Relaxed);
     }
 
+    /// Whether there could be room for so many bytes, were nothing held and nothing reserved.
+    #[cfg(feature = "tower")]
+    pub(crate) fn can_ever_hold(&self, bytes: u64) -> bool {
+        bytes <= self.most_bytes()
+    }
+
+    fn most_bytes(&self) -> u64 {
+        self.bound_bytes.load(Ordering::Relaxed).saturating_sub(1).min(MAX_SUM)
+    }
+
     /// What is reserved and not held yet.
     pub(crate) fn reserved_bytes(&self) -> u64 {
         self.reserved.load(Ordering::Relaxed) & MAX_SUM
@@ -42,7 +52,7 @@ impl Room {
         let mut seen = self.reserved.load(Ordering::Acquire);
         loop {
             let reserved = seen & MAX_SUM;
-            let most = self.bound_bytes.load(Ordering::Relaxed).saturating_sub(1).min(MAX_SUM);
+            let most = self.most_bytes();
             let taken = held_bytes().saturating_add(reserved);
             let free_bytes = most.saturating_sub(taken);
             if bytes > free_bytes || taken > most {

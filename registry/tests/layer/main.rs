@@ -6,6 +6,7 @@ mod at_rest;
 mod bodies;
 mod bounds;
 mod configured;
+mod grpc;
 mod plain;
 mod refusals;
 mod sockets;

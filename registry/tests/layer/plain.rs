@@ -185,6 +185,33 @@ fn what_is_spawned_is_in_the_figures_where_it_is_given_the_scope() {
 }
 
 #[test]
+fn a_child_that_outlives_its_request_is_in_no_other_requests_figures() {
+    let bursar = start();
+    let kept = Arc::new(Mutex::new(None::<RequestScope>));
+    let taken = Arc::clone(&kept);
+    let handler = move |request: Request<()>| {
+        let scope = request.extensions().get::<RequestScope>().cloned();
+        taken.lock().unwrap().get_or_insert(scope.unwrap());
+        std::future::ready(ok())
+    };
+    let service = MemoryLayer::new(&bursar).expose_scope(true).layer(service_fn(handler));
+    let ask = || drop(block_on(service.clone().oneshot(get("/"))).unwrap());
+    ask();
+    ask();
+    let scope = kept.lock().unwrap().take().unwrap();
+    let allocated = || bursar.route("GET /").allocated_bytes_total;
+    let before = allocated();
+    let child = std::thread::spawn(move || {
+        let _guard = scope.enter();
+        drop(block(MIB));
+    });
+    child.join().unwrap();
+    kept.lock().unwrap().replace(RequestScope::new());
+    (0..10).for_each(|_| ask());
+    assert!(allocated() - before < MIB as u64);
+}
+
+#[test]
 fn the_sums_of_200_requests_at_once_are_exact() {
     const REQUESTS: usize = 200;
     let bursar = start();

@@ -91,3 +91,15 @@ fn a_request_that_says_its_size_is_refused_if_there_is_no_room_and_holds_it_unti
     drop(uploading);
     assert_eq!(bursar.stats().reserved_bytes, 0);
 }
+
+#[test]
+fn a_request_that_could_not_fit_at_any_time_is_too_large_and_not_to_be_tried_again() {
+    let bursar = start();
+    let service = MemoryLayer::new(&bursar)
+        .reserve(|_| Some(250 * MIB as u64))
+        .layer(service_fn(|_: Request<()>| std::future::ready(ok())));
+    let refused = block_on(service.clone().oneshot(get("/upload"))).unwrap();
+    assert_eq!(refused.status().as_u16(), 413);
+    assert!(refused.headers().is_empty(), "no time would be the right one");
+    assert_eq!(bursar.route("other").shed_total, 1);
+}

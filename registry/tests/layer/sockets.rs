@@ -2,11 +2,14 @@
 
 use axum::Router;
 use axum::extract::MatchedPath;
+use axum::response::IntoResponse;
 use axum::routing::{get as on_get, post};
 use bursar::{MemoryLayer, PressureLevel, Shedding};
 use http_body_util::BodyExt;
+use hyper::StatusCode;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
@@ -106,5 +109,46 @@ fn an_exhausted_service_answers_health_checks_and_nothing_else() {
         bursar.checkpoint().unwrap();
         assert_eq!(ask(&mut client, "GET", "/thumbnail/1").await.0, 200);
         assert_eq!(bursar.route("GET /thumbnail/{id}").shed_total, 1);
+    });
+}
+
+/// Switches to a protocol in which each byte comes back.
+async fn echo(request: axum::extract::Request) -> impl IntoResponse {
+    tokio::spawn(async {
+        let mut stream = TokioIo::new(hyper::upgrade::on(request).await.unwrap());
+        while let Ok(byte) = stream.read_u8().await {
+            stream.write_u8(byte).await.unwrap();
+        }
+    });
+    (StatusCode::SWITCHING_PROTOCOLS, [("connection", "upgrade"), ("upgrade", "echo")])
+}
+
+#[test]
+fn a_connection_that_is_upgraded_ends_its_request_and_gives_back_what_was_held_for_it() {
+    let bursar = start();
+    let layer = by_pattern(&bursar).reserve(|_| Some(MIB as u64)).defer_purging(true);
+    let app = Router::new().route("/echo", on_get(echo)).layer(layer);
+    block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async { axum::serve(listener, app).await });
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (mut client, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection.with_upgrades());
+        let request = Request::get("/echo").header("host", "localhost");
+        let request = request.header("connection", "upgrade").header("upgrade", "echo");
+        let answer = client.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), 101);
+        let mut stream = TokioIo::new(hyper::upgrade::on(answer).await.unwrap());
+        stream.write_u8(7).await.unwrap();
+        assert_eq!(stream.read_u8().await.unwrap(), 7);
+
+        let stats = bursar.stats();
+        assert_eq!((stats.requests_in_flight, stats.reserved_bytes), (0, 0));
+        bursar.request_reclaim(PressureLevel::Warning);
+        assert!(bursar.checkpoint().unwrap().cleanup.is_some(), "nothing is put off");
+        let route = bursar.route("GET /echo");
+        assert_eq!((route.requests_total, route.failed_total), (1, 0));
     });
 }

@@ -5,13 +5,18 @@ use std::sync::Arc;
 use super::{MemoryLayer, RouteRequest};
 use crate::service::Shedding;
 
-/// While memory is short. Who is refused gets a 503 with `Retry-After` and an empty body, the inner
-/// service is not called, and the route's `shed_total` counts it.
+/// While memory is short. Who is refused gets a 503 with `Retry-After` and an empty body, and a gRPC
+/// call the status `UNAVAILABLE`; the inner service is not called, and the route's `shed_total`
+/// counts it.
 impl MemoryLayer {
     /// Refuses a share of the requests that grows as memory gets short. Off by default.
     ///
-    /// Never refused are `/health`, `/healthz`, `/livez`, `/ready`, `/readyz` and `/metrics`, and
-    /// what is [exempt](Self::exempt).
+    /// Never refused are `/health`, `/healthz`, `/livez`, `/ready`, `/readyz` and `/metrics`, gRPC's
+    /// own health checks, and what is [exempt](Self::exempt).
+    ///
+    /// It goes by what was read last. [Without a thread](crate::Builder::threadless) that is what
+    /// the last [`checkpoint`](crate::Bursar::checkpoint) read: have some made that no refused
+    /// request can keep from being made.
     ///
     /// # Examples
     ///
@@ -38,9 +43,12 @@ impl MemoryLayer {
 
     /// How many bytes a request is going to hold at once, where that is known beforehand: so much
     /// is [reserved](crate::Bursar::try_reserve) until it ends, and it is refused if there is no
-    /// room. What it has allocated less freed is taken off as it goes.
+    /// room: with a 413 (in gRPC `RESOURCE_EXHAUSTED`) if there could never be, since to try again
+    /// would be of no use. What it has allocated less freed is taken off as it goes.
     ///
-    /// It is what the client says: bound it, and do not take it for true.
+    /// Where it is the client's word, it need not be true. Who says much and sends nothing keeps
+    /// the room from others until the request ends, and so does an answer that is streamed for
+    /// long: have a limit on the size, and on the time.
     ///
     /// # Examples
     ///

@@ -74,6 +74,11 @@ impl<B: Body> Body for MemoryBody<B> {
         };
         let is_failure = |(polled, _): &_| matches!(polled, Poll::Ready(Some(Err(_))));
         let (polled, is_at_end) = request.attempt(poll, is_failure);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(trailers) = frame.trailers_ref()
+        {
+            request.take_grpc_status(trailers);
+        }
         if is_at_end {
             *this.request = None;
         }

@@ -4,14 +4,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::header::RETRY_AFTER;
-use http::{HeaderValue, Response, StatusCode};
+use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::body::MemoryBody;
 use super::measured::MeasuredRequest;
-use super::settings::Refusal;
+use super::refusal::Refusal;
 
 pin_project! {
     /// The answer of a [`MemoryService`](crate::MemoryService) to be. Polled and dropped within
@@ -55,7 +54,7 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         if let Some(refusal) = this.refusal.take() {
-            return Poll::Ready(Ok(refused(refusal)));
+            return Poll::Ready(Ok(refusal.answer()));
         }
         let Some(request) = this.request.as_mut() else { return Poll::Pending };
         let poll = || {
@@ -83,12 +82,4 @@ fn answer<B: Body>(response: Response<B>, mut request: MeasuredRequest) -> Respo
     let (mut parts, body) = response.into_parts();
     request.answered(parts.status.as_u16(), &mut parts.headers);
     Response::from_parts(parts, MemoryBody::new(body, request))
-}
-
-fn refused<B: Body>(refusal: Refusal) -> Response<MemoryBody<B>> {
-    let mut response = Response::new(MemoryBody::empty());
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    let seconds = HeaderValue::from(refusal.retry_after_seconds);
-    response.headers_mut().insert(RETRY_AFTER, seconds);
-    response
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::grpc;
 use super::settings::Settings;
 use crate::asks::PurgeDeferral;
 use crate::service::request_log::LoggedRequest;
@@ -49,6 +50,7 @@ impl MeasuredRequest {
     /// Takes the answer's status, and puts the request's figures among its headers if asked to.
     pub(super) fn answered(&mut self, status: u16, headers: &mut HeaderMap) {
         self.logged.set_status(Some(status));
+        self.take_grpc_status(headers);
         if self.settings.has_headers {
             let usage_bytes = i64::try_from(bursar_alloc::live_bytes()).unwrap_or(i64::MAX);
             for (name, text) in [
@@ -60,6 +62,13 @@ impl MeasuredRequest {
                     headers.insert(name, value);
                 }
             }
+        }
+    }
+
+    /// Takes the status of a gRPC call, if that is there and says another thing than HTTP's.
+    pub(super) fn take_grpc_status(&mut self, headers: &HeaderMap) {
+        if let Some(status) = grpc::http_status(headers) {
+            self.logged.set_status(Some(status));
         }
     }
 

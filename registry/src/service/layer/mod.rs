@@ -3,8 +3,10 @@
 mod admission;
 mod body;
 mod future;
+mod grpc;
 mod measured;
 mod periodic;
+mod refusal;
 mod route;
 mod service;
 mod settings;
@@ -37,8 +39,12 @@ use settings::Settings;
 /// answer's body, and while they are dropped, on whatever threads; see
 /// [`RequestScope`](crate::RequestScope), also for what the figures mean. What it spawns is in them
 /// where that is given the scope: [`expose_scope`](Self::expose_scope). It ends with the answer's
-/// body. It has failed if the answer's status is 500 or above, if the future fails, panics or is
-/// dropped before it is ready, and if the body fails or panics.
+/// body; one that is upgraded, as to a websocket, with the answer that says so. It has failed if the
+/// answer's status is 500 or above, if the future fails, panics or is dropped before it is ready,
+/// and if the body fails or panics. A body that is dropped before its end is no failure: it is not
+/// read where nobody asked for it, as for `HEAD`. A gRPC call has failed if its own status is one of
+/// `UNKNOWN`, `DEADLINE_EXCEEDED`, `INTERNAL`, `UNAVAILABLE` and `DATA_LOSS`, and is of no route if
+/// it is `UNIMPLEMENTED`; the log has what corresponds in HTTP.
 ///
 /// Use one layer, around the router or the service; where two are around the same, both count.
 /// Clones, and the services that are made of it, share log, settings and counts.
@@ -192,7 +198,8 @@ impl MemoryLayer {
     }
 
     /// Whether purging that can wait is put off while requests run, and made between them: see
-    /// [`Bursar::defer_purging`]. Off by default.
+    /// [`Bursar::defer_purging`]. Off by default, and of no use where some request is always under
+    /// way, such as an endless stream of events: each cleanup then waits for the longest it may.
     pub fn defer_purging(self, defer_purging: bool) -> Self {
         self.with(|settings| settings.defers_purging = defer_purging)
     }

@@ -82,7 +82,8 @@ pub(super) fn first_segment(path: &str) -> &str {
 /// Where platforms ask whether a service is well, and how it is: not to be refused.
 pub(super) fn is_health_check(request: RouteRequest<'_>) -> bool {
     const PATHS: [&str; 6] = ["/health", "/healthz", "/livez", "/ready", "/readyz", "/metrics"];
-    PATHS.contains(&request.uri().path())
+    let path = request.uri().path();
+    PATHS.contains(&path) || path.starts_with("/grpc.health.v1.Health/")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_queue::ArrayQueue;
 
 use super::measured::MeasuredRequest;
+use super::refusal::{Reason, Refusal};
 use super::route::{FindRoute, RouteRequest, first_segment, is_health_check, label};
 use super::summary::{RequestSummary, Summary};
 use super::upkeep::Upkeep;
@@ -17,8 +18,6 @@ use crate::service::{RequestLog, RequestScope, Reservation, Shedding};
 
 /// Scopes that are kept for requests to come.
 const MAX_IDLE_SCOPES: usize = 256;
-/// When those are to come again that there is no room for.
-const NO_ROOM_RETRY_AFTER_SECONDS: u64 = 1;
 
 type IsExempt = dyn for<'a> Fn(RouteRequest<'a>) -> bool + Send + Sync;
 type BytesNeeded = dyn for<'a> Fn(RouteRequest<'a>) -> Option<u64> + Send + Sync;
@@ -40,12 +39,6 @@ pub(super) struct Settings {
     scopes: Arc<ArrayQueue<RequestScope>>,
     /// How often somebody's code panicked that was told a summary.
     panics: Arc<AtomicU64>,
-}
-
-/// A request is not to be answered now, but after so many seconds.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Refusal {
-    pub(super) retry_after_seconds: u64,
 }
 
 impl Settings {
@@ -74,26 +67,31 @@ impl Settings {
         request: RouteRequest<'_>,
     ) -> Result<MeasuredRequest, Refusal> {
         let label = label(request.method(), (self.route)(request));
-        let reservation = self.room_for(request).inspect_err(|_| self.count_refused(&label))?;
+        let reservation = self.room_for(request).map_err(|reason| {
+            self.count_refused(&label);
+            Refusal::new(reason, request)
+        })?;
         let logged = LoggedRequest::begin(self.log.book(), &label, self.scope());
         Ok(MeasuredRequest::begin(Arc::clone(self), logged, reservation))
     }
 
     /// Whether there is room for it, and what is reserved for it.
-    fn room_for(&self, request: RouteRequest<'_>) -> Result<Option<Reservation>, Refusal> {
+    fn room_for(&self, request: RouteRequest<'_>) -> Result<Option<Reservation>, Reason> {
         if self.shedding.is_none() && self.reserve.is_none() || self.is_exempt(request) {
             return Ok(None);
         }
         if let Some(shedding) = &self.shedding {
             let admitted = shedding.admit(self.handle.shared.signal());
-            admitted.map_err(|refused| Refusal {
+            admitted.map_err(|refused| Reason::Shed {
                 retry_after_seconds: refused.retry_after_seconds(),
             })?;
         }
         let bytes = self.reserve.as_ref().and_then(|bytes_needed| bytes_needed(request));
         let Some(bytes) = bytes else { return Ok(None) };
-        let no_room = Refusal { retry_after_seconds: NO_ROOM_RETRY_AFTER_SECONDS };
-        self.handle.try_reserve(bytes).map(Some).map_err(|_| no_room)
+        if !self.handle.shared.room().can_ever_hold(bytes) {
+            return Err(Reason::TooLarge);
+        }
+        self.handle.try_reserve(bytes).map(Some).map_err(|_| Reason::NoRoom)
     }
 
     fn is_exempt(&self, request: RouteRequest<'_>) -> bool {
