@@ -15,7 +15,8 @@ use crate::service::request::RequestUsage;
 pub struct RequestSummary {
     /// Requests answered, those refused aside.
     pub requests: u64,
-    /// Those of them that were answered with a status of 500 or above, or not to the end.
+    /// Those of them that were answered with a status of 500 or above, or not at all, or whose
+    /// answer broke off.
     pub failed: u64,
     /// Requests refused since memory was short.
     pub shed: u64,

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::heaviest::{Heaviest, Kept};
 use super::label::Label;
+use super::logged::EndedRequest;
 use super::routes::{RouteRef, Routes};
 use super::stats::{HeavyRequest, RouteStats};
 use crate::bursar::BURSAR;
 use crate::clock::Clock;
-use crate::service::request::RequestUsage;
 
 /// What one log holds.
 #[derive(Debug)]
@@ -46,34 +46,20 @@ impl Book {
         self.find(label)
     }
 
-    pub(super) fn end(
-        &self,
-        route: RouteRef,
-        status: Option<u16>,
-        usage: RequestUsage,
-        at: Duration,
-        elapsed: Duration,
-    ) {
-        self.record(route, status, usage, at, elapsed);
+    pub(super) fn end(&self, route: RouteRef, ended: EndedRequest) {
+        self.record(route, ended);
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Counts a request that ended at `at`.
-    pub(super) fn record(
-        &self,
-        route: RouteRef,
-        status: Option<u16>,
-        usage: RequestUsage,
-        at: Duration,
-        elapsed: Duration,
-    ) {
-        let route = self.routes.resolve(route, status);
-        route.add(is_failed(status), &usage, elapsed);
-        self.heaviest.offer(Kept { route, status, usage, at, elapsed });
+    /// Counts a request that has ended.
+    pub(super) fn record(&self, route: RouteRef, ended: EndedRequest) {
+        let route = self.routes.resolve(route, ended.status);
+        route.add(is_failed(ended.status), &ended.usage, ended.elapsed);
+        self.heaviest.offer(Kept { route, ended });
     }
 
     pub(crate) fn record_shed(&self, label: &Label) {
-        self.routes.resolve_refused(self.find(label)).add_shed();
+        self.routes.known_or_other(label).add_shed();
     }
 
     pub(super) fn routes(&self) -> Vec<RouteStats> {

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::logged::EndedRequest;
 use super::routes::Route;
 use super::stats::HeavyRequest;
 use crate::bursar::BURSAR;
-use crate::service::request::RequestUsage;
 
 /// How far back requests are shown.
 const KEPT: Duration = Duration::from_secs(3600);
@@ -23,10 +23,7 @@ const KEPT_OF_EACH: usize = 16;
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     pub(super) route: Arc<Route>,
-    pub(super) status: Option<u16>,
-    pub(super) usage: RequestUsage,
-    pub(super) at: Duration,
-    pub(super) elapsed: Duration,
+    pub(super) ended: EndedRequest,
 }
 
 /// The heaviest of each stretch of time. A request that is too light for it takes no lock.
@@ -67,7 +64,7 @@ impl Heaviest {
         let mut stretches = self.lock();
         let last = stretches.back().map_or(0, |stretch| stretch.number);
         // One that waited for the lock may be of the stretch before.
-        let number = number_of(request.at).max(last);
+        let number = number_of(request.ended.at).max(last);
         if stretches.back().is_none_or(|stretch| stretch.number < number) {
             let _tag = BURSAR.enter();
             let gone = stretches.len() == STRETCHES;
@@ -87,9 +84,9 @@ impl Heaviest {
     }
 
     fn is_too_light(&self, request: &Kept) -> bool {
-        let peak_bytes = request.usage.peak_bytes;
+        let peak_bytes = request.ended.usage.peak_bytes;
         // Acquire: pairs with the release in `offer`.
-        let is_present = number_of(request.at) <= self.stretch.load(Ordering::Acquire);
+        let is_present = number_of(request.ended.at) <= self.stretch.load(Ordering::Acquire);
         peak_bytes < self.from_bytes
             || is_present && peak_bytes < self.threshold_bytes.load(Ordering::Relaxed)
     }
@@ -100,8 +97,8 @@ impl Heaviest {
             let stretches = self.lock();
             stretches.iter().flat_map(|stretch| stretch.requests.iter().cloned()).collect()
         };
-        kept.retain(|request| now.saturating_sub(request.at) <= KEPT);
-        kept.sort_by_key(|request| std::cmp::Reverse(request.usage.peak_bytes));
+        kept.retain(|request| now.saturating_sub(request.ended.at) <= KEPT);
+        kept.sort_by_key(|request| std::cmp::Reverse(request.ended.usage.peak_bytes));
         kept.iter().map(Kept::read).collect()
     }
 
@@ -115,8 +112,8 @@ impl Stretch {
     /// Takes `request` in, in place of the lightest if there are enough. Answers the peak that
     /// the next one has to have, if there are enough now.
     fn keep(&mut self, request: Kept) -> Option<u64> {
-        let peak_bytes = request.usage.peak_bytes;
-        let place = self.requests.partition_point(|kept| kept.usage.peak_bytes >= peak_bytes);
+        let peak_bytes = request.ended.usage.peak_bytes;
+        let place = self.requests.partition_point(|kept| kept.ended.usage.peak_bytes >= peak_bytes);
         if self.requests.len() == KEPT_OF_EACH {
             if place == KEPT_OF_EACH {
                 return self.least_wanted();
@@ -129,19 +126,14 @@ impl Stretch {
 
     fn least_wanted(&self) -> Option<u64> {
         let lightest = self.requests.get(KEPT_OF_EACH - 1)?;
-        Some(lightest.usage.peak_bytes.saturating_add(1))
+        Some(lightest.ended.usage.peak_bytes.saturating_add(1))
     }
 }
 
 impl Kept {
     fn read(&self) -> HeavyRequest {
-        HeavyRequest {
-            route: self.route.label().to_owned(),
-            status: self.status,
-            usage: self.usage,
-            at: self.at,
-            elapsed: self.elapsed,
-        }
+        let EndedRequest { status, usage, at, elapsed } = self.ended;
+        HeavyRequest { route: self.route.label().to_owned(), status, usage, at, elapsed }
     }
 }
 

@@ -33,14 +33,18 @@ pub struct LoggedRequest {
 pub(crate) struct EndedRequest {
     pub(crate) status: Option<u16>,
     pub(crate) usage: RequestUsage,
+    /// When it ended.
     pub(crate) at: Duration,
+    pub(crate) elapsed: Duration,
 }
 
 impl LoggedRequest {
     pub(crate) fn begin(book: &Arc<Book>, label: &Label, scope: RequestScope) -> Self {
+        // The clock may be the user's, and panic.
+        let began = book.now();
         let route = Some(book.begin(label));
         let (scope, book) = (Some(scope), Arc::clone(book));
-        Self { route, scope, status: None, began: book.now(), book }
+        Self { route, scope, status: None, began, book }
     }
 
     /// The scope that measures it: to be entered wherever the request is worked on.
@@ -73,11 +77,11 @@ impl LoggedRequest {
 
     /// Ends it, the first time that this is called.
     pub(crate) fn end(&mut self) -> Option<EndedRequest> {
-        let route = self.route.take()?;
-        let ended =
-            EndedRequest { status: self.status, usage: self.scope().usage(), at: self.book.now() };
-        let elapsed = ended.at.saturating_sub(self.began);
-        self.book.end(route, ended.status, ended.usage, ended.at, elapsed);
+        let (route, book) = (self.route.take()?, &self.book);
+        let at = book.now();
+        let elapsed = at.saturating_sub(self.began);
+        let ended = EndedRequest { status: self.status, usage: self.scope().usage(), at, elapsed };
+        book.end(route, ended);
         Some(ended)
     }
 }

@@ -15,7 +15,6 @@ use std::time::Duration;
 pub(crate) use book::is_failed;
 pub(crate) use book::{Book, RequestLogs};
 pub(crate) use label::Label;
-#[cfg(feature = "tower")]
 pub(crate) use logged::EndedRequest;
 pub use logged::LoggedRequest;
 #[cfg(feature = "tower")]
@@ -38,7 +37,7 @@ use crate::bursar::{BURSAR, Bursar, Handle};
 /// ([`max_routes`](RequestLogBuilder::max_routes)), those beyond are summed under `other`. A label
 /// that is new and answered with 404 or 405 is no route: it is counted under `unmatched`, as is an
 /// empty one. So made-up paths take no memory. Of each ten minutes the 16 heaviest requests are
-/// kept, for an hour. All of it is charged to the tag `bursar`: some 250 bytes a route, and 30 KiB
+/// kept, for an hour. All of it is charged to the tag `bursar`: some 250 bytes a route, and 11 KiB
 /// of heavy requests.
 ///
 /// # Cost
@@ -124,7 +123,8 @@ impl RequestLog {
         elapsed: Duration,
     ) {
         let route = self.book.find(&Label::new(&[label]));
-        self.book.record(route, status, *usage, self.book.now(), elapsed);
+        let ended = EndedRequest { status, usage: *usage, at: self.book.now(), elapsed };
+        self.book.record(route, ended);
     }
 
     /// Counts a request that was refused since memory was short; where its route is not known yet,

@@ -61,21 +61,30 @@ impl Routes {
     }
 
     pub(super) fn find(&self, label: &Label) -> RouteRef {
+        match self.known(label) {
+            Ok(route) => RouteRef::Known(route),
+            Err(len) if len >= self.max_routes => RouteRef::PastBound,
+            Err(_) => {
+                let _tag = BURSAR.enter();
+                RouteRef::New(label.as_str().into())
+            }
+        }
+    }
+
+    /// Where to count a request that was refused, before anyone knew whether it has a route.
+    pub(super) fn known_or_other(&self, label: &Label) -> Arc<Route> {
+        self.known(label).unwrap_or_else(|_| Arc::clone(&self.other))
+    }
+
+    /// The route of this label, or how many others there are.
+    fn known(&self, label: &Label) -> Result<Arc<Route>, usize> {
         match label.as_str() {
-            "" | UNMATCHED => return RouteRef::Known(Arc::clone(&self.unmatched)),
-            OTHER => return RouteRef::Known(Arc::clone(&self.other)),
+            "" | UNMATCHED => return Ok(Arc::clone(&self.unmatched)),
+            OTHER => return Ok(Arc::clone(&self.other)),
             _ => {}
         }
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(route) = known.get(label.as_str()) {
-            return RouteRef::Known(Arc::clone(route));
-        }
-        if known.len() >= self.max_routes {
-            return RouteRef::PastBound;
-        }
-        drop(known);
-        let _tag = BURSAR.enter();
-        RouteRef::New(label.as_str().into())
+        known.get(label.as_str()).cloned().ok_or(known.len())
     }
 
     /// Where to count a request that was answered with `status`. One that there is no route for
@@ -87,14 +96,6 @@ impl Routes {
             RouteRef::New(_) | RouteRef::PastBound if is_unmatched => Arc::clone(&self.unmatched),
             RouteRef::New(label) => self.add(label),
             RouteRef::PastBound => Arc::clone(&self.other),
-        }
-    }
-
-    /// Where to count a request that was refused, before anyone knew whether it has a route.
-    pub(super) fn resolve_refused(&self, route: RouteRef) -> Arc<Route> {
-        match route {
-            RouteRef::Known(route) => route,
-            RouteRef::New(_) | RouteRef::PastBound => Arc::clone(&self.other),
         }
     }
 

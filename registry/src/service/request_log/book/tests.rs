@@ -3,8 +3,8 @@
 use bursar_alloc::tag_usage;
 
 use super::*;
-use crate::service::RequestScope;
 use crate::service::request_log::LoggedRequest;
+use crate::service::{RequestScope, RequestUsage};
 use crate::testing::FakeClock;
 
 const MIB: u64 = 1 << 20;
@@ -30,7 +30,8 @@ fn usage(allocated_bytes: u64, peak_bytes: u64) -> RequestUsage {
 
 fn record(book: &Book, label: &str, status: Option<u16>, usage: RequestUsage) {
     let label = Label::new(&[label]);
-    book.record(book.find(&label), status, usage, book.now(), Duration::from_millis(3));
+    let ended = EndedRequest { status, usage, at: book.now(), elapsed: Duration::from_millis(3) };
+    book.record(book.find(&label), ended);
 }
 
 fn names(figures: &RequestFigures) -> Vec<&str> {
@@ -145,7 +146,7 @@ fn what_a_log_holds_is_charged_to_no_tag_but_bursars() {
     let _tag = ELSEWHERE.enter();
     (0..1000).for_each(|path| {
         let label = Label::new(&["GET /", ["a", "b", "c"][path % 3], &"x".repeat(path % 128)]);
-        book.record(book.find(&label), Some(200), usage(1, 1), book.now(), Duration::ZERO);
+        record(&book, label.as_str(), Some(200), usage(1, 1));
     });
     drop(_tag);
     assert_eq!(tag_usage(&ELSEWHERE).live_bytes, 0);

@@ -1,6 +1,7 @@
 //! The heaviest requests, on a clock that is set.
 
 use super::*;
+use crate::service::RequestUsage;
 
 const MIB: u64 = 1 << 20;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -13,7 +14,8 @@ fn heaviest() -> Heaviest {
 fn offer(heaviest: &Heaviest, peak_bytes: u64, minute: u32) {
     let usage = RequestUsage { peak_bytes, ..RequestUsage::default() };
     let (route, at) = (Arc::new(Route::default()), minute * MINUTE);
-    heaviest.offer(Kept { route, status: Some(200), usage, at, elapsed: Duration::ZERO });
+    let ended = EndedRequest { status: Some(200), usage, at, elapsed: Duration::ZERO };
+    heaviest.offer(Kept { route, ended });
 }
 
 fn peaks_mib(heaviest: &Heaviest, minute: u32) -> Vec<u64> {
