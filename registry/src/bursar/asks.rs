@@ -87,7 +87,8 @@ impl Bursar {
     /// and `bytes`, stays below the emergency watermark. Reservations made at once never take the
     /// same room twice. What the container's other processes hold is not looked at.
     ///
-    /// Waits for nobody; a sum over the threads' counters, some microseconds at most.
+    /// A sum over the threads' counters, some microseconds at most. Waits for nobody, but where it
+    /// is refused for the status's lock, which is held for a moment at a time.
     ///
     /// # Errors
     ///

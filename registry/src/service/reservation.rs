@@ -52,7 +52,8 @@ impl Reservation {
 
     /// Says that `held_bytes` of it are held by now, on the heap or by a
     /// [`Charge`](crate::Charge), so that only the rest stays outstanding. For a request, its
-    /// [`net_bytes`](crate::RequestUsage::net_bytes) so far. Two atomic operations.
+    /// [`net_bytes`](crate::RequestUsage::net_bytes) so far, in which what others freed for it
+    /// counts as held. Two atomic operations.
     ///
     /// It says how things stand, and may go up and down: what was held and is freed again is
     /// outstanding again, since the work may need it a second time. Below zero is as zero, and

@@ -6,6 +6,7 @@ mod at_rest;
 mod bodies;
 mod bounds;
 mod configured;
+mod fates;
 mod grpc;
 mod plain;
 mod refusals;
@@ -93,7 +94,16 @@ fn ok() -> Answer {
     Ok(Response::new(Empty::new()))
 }
 
-fn poll<F: Future>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
+/// Pending once. Allocates nothing.
+async fn next_poll() {
+    let mut is_pending = true;
+    std::future::poll_fn(|_| {
+        if std::mem::take(&mut is_pending) { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+}
+
+fn poll<F: Future + ?Sized>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
     future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
 }
 

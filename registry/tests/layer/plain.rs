@@ -9,15 +9,6 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::*;
 
-/// Pending once. Allocates nothing.
-async fn next_poll() {
-    let mut is_pending = true;
-    std::future::poll_fn(|_| {
-        if std::mem::take(&mut is_pending) { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-}
-
 #[test]
 fn a_request_is_measured_across_its_polls() {
     let bursar = start();

@@ -16,7 +16,7 @@ pin_project! {
     /// end.
     #[derive(Debug)]
     pub struct MemoryBody<B> {
-        // Both are `None` from the end on.
+        // Both are there until the end, and neither is from there on.
         #[pin]
         inner: Option<B>,
         request: Option<MeasuredRequest>,
@@ -25,8 +25,9 @@ pin_project! {
     impl<B> PinnedDrop for MemoryBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _guard = this.request.as_ref().map(|request| request.scope().enter());
-            this.inner.set(None);
+            if let Some(request) = this.request.as_mut() {
+                request.attempt(|| this.inner.set(None), |()| false);
+            }
         }
     }
 }
@@ -36,11 +37,9 @@ impl<B: Body> MemoryBody<B> {
         Self { inner: None, request: None }
     }
 
-    pub(super) fn new(inner: B, request: MeasuredRequest) -> Self {
+    pub(super) fn new(inner: B, mut request: MeasuredRequest) -> Self {
         if inner.is_end_stream() {
-            let guard = request.scope().enter();
-            drop(inner);
-            drop(guard);
+            request.attempt(|| drop(inner), |()| false);
             return Self::empty();
         }
         Self { inner: Some(inner), request: Some(request) }

@@ -28,8 +28,9 @@ pin_project! {
     impl<F> PinnedDrop for MemoryFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _guard = this.request.as_ref().map(|request| request.scope().enter());
-            this.inner.set(None);
+            if let Some(request) = this.request.as_mut() {
+                request.attempt(|| this.inner.set(None), |()| false);
+            }
         }
     }
 }

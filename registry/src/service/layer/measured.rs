@@ -41,7 +41,7 @@ impl MeasuredRequest {
     }
 
     /// Says what of the reserved bytes is held by now: after each part of the work.
-    pub(super) fn settle(&self) {
+    fn settle(&self) {
         if let Some(reservation) = &self.reservation {
             reservation.settle(self.scope().usage().net_bytes);
         }

@@ -146,7 +146,9 @@ impl MemoryLayer {
 
     /// Which route a request is of; `None` for those that there is none for. The label under which
     /// it is counted is the method and that, as `GET /thumbnail/{id}`; methods that are not HTTP's
-    /// own are `_OTHER`. Without this, the route is the first segment of the path.
+    /// own are `_OTHER`. Without this, the route is the first segment of the path: where made-up
+    /// paths are answered with anything but 404 and 405, as behind a login or by a proxy, strangers
+    /// can use the routes up, and the service's own are counted under `other`.
     ///
     /// It is to be a pattern, of which there are few, and not have the client's own parts in it:
     /// see [`RequestLog`] for the bounds. Called for each request, so it should not allocate.

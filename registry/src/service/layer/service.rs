@@ -15,7 +15,8 @@ use super::settings::Settings;
 /// A service whose requests are measured, made by a [`MemoryLayer`](crate::MemoryLayer).
 ///
 /// It is ready when the inner one is. A request that is refused leaves the inner one ready, for
-/// the next.
+/// the next, with all that it holds to be so, such as a permit of a limit inside: call a clone, as
+/// servers do, which is dropped then.
 #[derive(Debug, Clone)]
 pub struct MemoryService<S> {
     inner: S,
