@@ -1,8 +1,7 @@
 //! [`Reservation`]: room in the budget for work that knows how much it needs.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::status::Shared;
 
@@ -18,8 +17,9 @@ use crate::status::Shared;
 pub struct Reservation {
     shared: Arc<Shared>,
     bytes: u64,
-    /// Its part in the sum of what is reserved and not held yet.
-    outstanding_bytes: AtomicU64,
+    /// Its part in the sum of what is reserved and not held yet. Both change under the lock: changes
+    /// that overtake each other would take the sum below zero, which reads as 256 TiB.
+    outstanding_bytes: Mutex<u64>,
 }
 
 impl Reservation {
@@ -34,7 +34,7 @@ impl Reservation {
         held_bytes: impl Fn() -> u64,
     ) -> Result<Self, u64> {
         shared.room().try_reserve(bytes, held_bytes)?;
-        let outstanding_bytes = AtomicU64::new(bytes);
+        let outstanding_bytes = Mutex::new(bytes);
         Ok(Self { shared: Arc::clone(shared), bytes, outstanding_bytes })
     }
 
@@ -47,36 +47,38 @@ impl Reservation {
     /// What of it is not held yet: what it keeps from others beside what the allocator counts.
     #[must_use]
     pub fn outstanding_bytes(&self) -> u64 {
-        self.outstanding_bytes.load(Ordering::Relaxed)
+        *self.lock()
     }
 
     /// Says that `held_bytes` of it are held by now, on the heap or by a
     /// [`Charge`](crate::Charge), so that only the rest stays outstanding. For a request, its
     /// [`net_bytes`](crate::RequestUsage::net_bytes) so far, in which what others freed for it
-    /// counts as held. Two atomic operations.
+    /// counts as held. A lock of its own and an atomic operation.
     ///
     /// It says how things stand, and may go up and down: what was held and is freed again is
     /// outstanding again, since the work may need it a second time. Below zero is as zero, and
     /// more than was reserved as all of it. Settle after the bytes are allocated, and before they
     /// are freed where that can be: in between, others may be given what is freed.
-    ///
-    /// # Threads
-    ///
-    /// Of calls at once one counts; while they run, the sum may be off by the difference.
     pub fn settle(&self, held_bytes: i64) {
         let held_bytes = u64::try_from(held_bytes).unwrap_or(0);
         let rest = self.bytes.saturating_sub(held_bytes);
-        // Relaxed: the sum is what others go by, and its change is the one that is ordered.
-        let before = self.outstanding_bytes.swap(rest, Ordering::Relaxed);
-        if rest != before {
-            self.shared.room().change(before, rest);
+        let mut outstanding_bytes = self.lock();
+        if rest != *outstanding_bytes {
+            self.shared.room().change(*outstanding_bytes, rest);
+            *outstanding_bytes = rest;
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, u64> {
+        // Nothing under it panics.
+        self.outstanding_bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.shared.room().change(*self.outstanding_bytes.get_mut(), 0);
+        let outstanding_bytes = *self.lock();
+        self.shared.room().change(outstanding_bytes, 0);
     }
 }
 
@@ -92,6 +94,7 @@ impl fmt::Debug for Reservation {
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
 
     use proptest::prelude::*;
@@ -167,14 +170,18 @@ mod tests {
     }
 
     #[test]
-    fn of_a_reservation_that_is_settled_by_many_threads_nothing_is_left() {
+    fn a_reservation_that_many_threads_settle_is_never_more_than_itself_and_leaves_nothing() {
         let shared = shared(10_000);
         let reservation = Reservation::try_new(&shared, 1000, || 0).unwrap();
         thread::scope(|threads| {
             for thread in 0..4 {
-                let reservation = &reservation;
+                let (shared, reservation) = (&shared, &reservation);
                 threads.spawn(move || {
-                    (0..1000).for_each(|step| reservation.settle((thread * 331 + step * 7) % 1200));
+                    for step in 0..20_000 {
+                        reservation.settle((thread * 331 + step * 7) % 1200);
+                        let reserved_bytes = shared.room().reserved_bytes();
+                        assert!(reserved_bytes <= 1000, "{reserved_bytes} at step {step}");
+                    }
                 });
             }
         });
