@@ -1,5 +1,6 @@
 //! [`AccountingAllocator`]: a backend whose every block is counted under a tag.
 
+mod isolated;
 mod retag;
 
 use std::alloc::{GlobalAlloc, Layout};
@@ -55,6 +56,10 @@ impl<B: Backend> AccountingAllocator<B> {
     /// As for [`GlobalAlloc::alloc`], and `place` is that of the layout's size.
     #[inline(always)]
     unsafe fn alloc_with_tag_in(&self, place: Place, layout: Layout) -> *mut u8 {
+        if Self::is_current_tag_isolated() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.alloc_isolated(layout) };
+        }
         // SAFETY: the outer size is never zero.
         let ptr = unsafe { self.backend.alloc(block::outer(layout, place)) };
         // SAFETY: `ptr` is null or of the outer layout.
@@ -68,6 +73,11 @@ impl<B: Backend> AccountingAllocator<B> {
     unsafe fn dealloc_with_tag_in(&self, place: Place, ptr: *mut u8, layout: Layout) {
         // SAFETY: the caller's block is ours, of this layout, and not yet freed.
         let tag = unsafe { block::read_tag(ptr, layout.size(), place) };
+        if Self::is_isolated(tag) {
+            let (size, align) = (layout.size(), layout.align());
+            // SAFETY: the caller's block, whose layout and tag these are.
+            return unsafe { Self::dealloc_isolated(ptr, size, align, tag, &self.backend) };
+        }
         if !thread::uncharge(tag, layout.size()) {
             let (size, align) = (layout.size(), layout.align());
             // SAFETY: the caller's block, whose layout and tag these are.
@@ -181,6 +191,10 @@ unsafe impl<B: Backend> GlobalAlloc for AccountingAllocator<B> {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if Self::is_current_tag_isolated() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.alloc_zeroed_isolated(layout) };
+        }
         let place = Place::of(layout.size());
         // SAFETY: as in `alloc`.
         let ptr = unsafe { self.backend.alloc_zeroed(block::outer(layout, place)) };
@@ -205,9 +219,15 @@ unsafe impl<B: Backend> GlobalAlloc for AccountingAllocator<B> {
         // SAFETY: the caller's block is ours, of this layout, and not yet freed.
         let tag = unsafe { block::read_tag(ptr, old_size, old_place) };
         let outer = block::outer(layout, old_place);
-        // SAFETY: this is what the backend gave; the new outer size is not zero, and valid since
-        // the new size is, as the caller promises.
-        let new_ptr = unsafe { self.backend.realloc(ptr, outer, new_place.outer_size(new_size)) };
+        let new_outer_size = new_place.outer_size(new_size);
+        let new_ptr = if Self::is_isolated(tag) {
+            // SAFETY: as below.
+            unsafe { self.realloc_isolated(ptr, outer, new_outer_size, tag) }
+        } else {
+            // SAFETY: this is what the backend gave; the new outer size is not zero, and valid
+            // since the new size is, as the caller promises.
+            unsafe { self.backend.realloc(ptr, outer, new_outer_size) }
+        };
         if new_ptr.is_null() {
             // The old block stands as it was, its tag included.
             return new_ptr;

@@ -23,8 +23,9 @@
 //! `account` (what else is kept of a tag), `tag_table` (the tags' numbers), `block` (where a
 //! block's tag lives), `backend`, `fork` (what a forked child finds), `exit` (the end of a thread
 //! whose thread-locals are gone), `thread` (a thread's side of the books, and the books), `tag`
-//! and `tag_handle`, `usage`, `thread_usage` and `section` (what is read), `scope`, `future`,
-//! `charge`, `tag_budget`, `installed`, `global` (the allocator), `watch`.
+//! and `tag_handle`, `isolate` (tags with memory of their own), `usage`, `thread_usage` and
+//! `section` (what is read), `scope`, `future`, `charge`, `tag_budget`, `installed`, `global` (the
+//! allocator), `watch`.
 
 mod account;
 mod backend;
@@ -36,6 +37,7 @@ mod fuel;
 mod future;
 mod global;
 mod installed;
+mod isolate;
 mod ledger;
 #[cfg(all(test, bursar_loom))]
 mod model;
@@ -66,6 +68,7 @@ pub use charge::Charge;
 pub use future::{TagExt, Tagged};
 pub use global::{AccountingAllocator, Retag};
 pub use installed::is_installed;
+pub use isolate::Isolation;
 pub use name::{InvalidTagName, MAX_TAG_NAME_LEN, TagError, is_valid_tag_name};
 pub use scope::TagGuard;
 pub use section::{Section, SectionUsage};

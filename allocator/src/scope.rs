@@ -67,7 +67,7 @@ impl Tag {
     /// ```
     #[inline]
     pub fn enter(&'static self) -> TagGuard {
-        TagGuard::enter(TagRef::uncounted(self.number()))
+        TagGuard::enter(self.to_ref())
     }
 
     /// Runs `f` with the tag entered.

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::isolate;
 use crate::name::{self, InvalidTagName, TagError};
 use crate::tag::Tag;
-use crate::tag_table::{MAX_TAGS, TagRef};
+use crate::tag_table::{Description, MAX_TAGS, TagRef};
 use crate::thread::{LEDGER, TAGS, leave_tag};
 
 /// A handle to a tag: one made at run time, for a tenant or a plug-in say, or a static one.
@@ -48,7 +49,7 @@ impl TagHandle {
     /// [`TagError::InvalidName`], and [`TagError::NoNumberLeft`] while about 240 other tags are in
     /// use.
     pub fn new(name: &str) -> Result<Self, TagError> {
-        Self::acquire(name, 0)
+        Self::acquire(Description::of(name))
     }
 
     /// As [`TagHandle::new`], as a part of `parent`, whose `subtree` figures then have this tag's
@@ -71,16 +72,39 @@ impl TagHandle {
     /// ```
     pub fn with_parent(name: &str, parent: impl Into<TagHandle>) -> Result<Self, TagError> {
         let parent = parent.into();
-        Self::acquire(name, parent.number())
+        Self::acquire(Description { parent: parent.number(), ..Description::of(name) })
     }
 
-    fn acquire(name: &str, parent: u8) -> Result<Self, TagError> {
+    /// As [`TagHandle::new`], with memory of its own: see [`Tag::isolated`]. A tag that is in use
+    /// already stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`TagHandle::new`]. That no memory of its own is left is none:
+    /// [`TagUsage::isolation`](crate::TagUsage::isolation) says so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bursar_alloc::{Isolation, TagHandle, tag_usage};
+    ///
+    /// let tiles = TagHandle::isolated("tiles/europe")?;
+    /// assert_ne!(tag_usage(&tiles).isolation, Isolation::Off);
+    /// # Ok::<(), bursar_alloc::TagError>(())
+    /// ```
+    pub fn isolated(name: &str) -> Result<Self, TagError> {
+        Self::acquire(Description { is_isolated: true, ..Description::of(name) })
+    }
+
+    fn acquire(wanted: Description<'_>) -> Result<Self, TagError> {
+        let name = wanted.name;
         if !name::is_valid_tag_name(name) {
             return Err(InvalidTagName { name: Cow::Owned(name.to_owned()) }.into());
         }
-        let number = TAGS.acquire(name, parent, MAX_TAGS, |number| LEDGER.sum(number));
-        let no_number = || TagError::NoNumberLeft { name: name.to_owned(), in_use: MAX_TAGS };
-        Ok(Self { tag: TagRef::counted(number.ok_or_else(no_number)?) })
+        let number = TAGS.acquire(wanted, MAX_TAGS, |number| LEDGER.sum(number));
+        let number = number
+            .ok_or_else(|| TagError::NoNumberLeft { name: name.to_owned(), in_use: MAX_TAGS })?;
+        Ok(Self { tag: TagRef::counted(number, isolate::prepare(TAGS.slot(number))) })
     }
 
     /// The tag's name; `overflow` for a static tag that came when all numbers were in use.
@@ -129,7 +153,7 @@ impl Eq for TagHandle {}
 impl From<&'static Tag> for TagHandle {
     #[inline]
     fn from(tag: &'static Tag) -> Self {
-        Self { tag: TagRef::uncounted(tag.number()) }
+        Self { tag: tag.to_ref() }
     }
 }
 

@@ -2,7 +2,8 @@
 //! nothing names it and no block bears it to one made at run time.
 
 use crate::account::Account;
-use crate::primitive::{AtomicUsize, Ordering, SpinLock};
+use crate::isolate::{MAX_ISOLATED_TAGS, NO_SLOT_LEFT, NOT_ISOLATED};
+use crate::primitive::{AtomicU8, AtomicUsize, Ordering, SpinLock};
 use crate::shard::TagSums;
 
 /// How many tag numbers there are; a block stores its tag's number in one byte.
@@ -15,8 +16,9 @@ pub(crate) const OVERFLOW: u8 = 254;
 /// How many tags can be in use at once.
 pub(crate) const MAX_TAGS: usize = 240;
 
-/// A tag's number, and whether whoever has this reference is one of the account's holders: so it
-/// is with a tag made at run time, while a static one's is held for ever.
+/// A tag's number, the slot of its memory if it is isolated, and whether whoever has this
+/// reference is one of the account's holders: so it is with a tag made at run time, while a static
+/// one's is held for ever.
 ///
 /// One word of 32 bits, written and read as one. Entering and leaving a tag passes it from memory
 /// to memory, and processors forward a store of this size sooner than a smaller one (1.6 ns for
@@ -26,18 +28,36 @@ pub(crate) struct TagRef(u32);
 
 impl TagRef {
     const COUNTED: u32 = 1 << 8;
+    const SLOT_SHIFT: u32 = 16;
 
-    pub(crate) const fn uncounted(number: u8) -> Self {
-        Self(number as u32)
+    pub(crate) const UNTAGGED: Self = Self::uncounted(UNTAGGED, NOT_ISOLATED);
+
+    pub(crate) const fn uncounted(number: u8, slot: u8) -> Self {
+        Self(number as u32 | (slot as u32) << Self::SLOT_SHIFT)
     }
 
-    pub(crate) const fn counted(number: u8) -> Self {
-        Self(number as u32 | Self::COUNTED)
+    pub(crate) const fn counted(number: u8, slot: u8) -> Self {
+        Self(Self::uncounted(number, slot).0 | Self::COUNTED)
+    }
+
+    /// One word of it all, for an atomic; zero is [`Self::UNTAGGED`].
+    pub(crate) const fn to_bits(self) -> usize {
+        self.0 as usize
+    }
+
+    pub(crate) const fn from_bits(bits: usize) -> Self {
+        Self(bits as u32)
     }
 
     #[inline(always)]
     pub(crate) const fn number(self) -> u8 {
         self.0 as u8
+    }
+
+    /// The slot of [`isolate`](crate::isolate) that the tag has.
+    #[inline(always)]
+    pub(crate) const fn slot(self) -> u8 {
+        (self.0 >> Self::SLOT_SHIFT) as u8
     }
 
     #[inline(always)]
@@ -46,11 +66,30 @@ impl TagRef {
     }
 }
 
+/// What a tag is to be, should it have to be made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Description<'name> {
+    pub(crate) name: &'name str,
+    /// The number of the tag that it is a part of; untagged and overflow are nobody's parent.
+    pub(crate) parent: u8,
+    pub(crate) is_isolated: bool,
+}
+
+impl<'name> Description<'name> {
+    /// A tag of this name, and no more than that.
+    pub(crate) const fn of(name: &'name str) -> Self {
+        Self { name, parent: UNTAGGED, is_isolated: false }
+    }
+}
+
 /// Every number's account. A value, so that a small one can be modelled.
 #[derive(Debug)]
 pub(crate) struct TagTable<const NUMBERS: usize> {
     lock: SpinLock,
     accounts: [Account; NUMBERS],
+    /// The slot of each number's own memory. Apart from the accounts: the path of a free looks at
+    /// it. It changes only with the tag that has the number, when no block bears that.
+    slots: [AtomicU8; NUMBERS],
     /// Numbers from 1 to this have been given out at least once.
     used: AtomicUsize,
     overflowed: AtomicUsize,
@@ -63,6 +102,7 @@ impl<const NUMBERS: usize> TagTable<NUMBERS> {
         Self {
             lock: SpinLock::new(),
             accounts: [const { Account::new() }; NUMBERS],
+            slots: [const { AtomicU8::new(NOT_ISOLATED) }; NUMBERS],
             used: AtomicUsize::new(0),
             overflowed: AtomicUsize::new(0),
             budgets: AtomicUsize::new(0),
@@ -74,23 +114,29 @@ impl<const NUMBERS: usize> TagTable<NUMBERS> {
         &self.accounts[usize::from(number)]
     }
 
+    /// The slot of the memory that the number's tag has to itself, [`NOT_ISOLATED`] or
+    /// [`NO_SLOT_LEFT`].
+    #[inline(always)]
+    pub(crate) fn slot(&self, number: u8) -> u8 {
+        // Relaxed: whoever names the tag, or has a block of it, heard of it after it was stored.
+        self.slots[usize::from(number)].load(Ordering::Relaxed)
+    }
+
     /// The number of the tag of this name, held once more: the one that it has, or one that
     /// nobody needs any more, or a new one up to `most`. `None` if there is none of them.
     ///
-    /// `parent` is held by its children; untagged and overflow are nobody's parent. `sums` are
-    /// those of a number over all shards. A tag that is there already keeps the parent it has.
+    /// A parent is held by its children. `sums` are those of a number over all shards. A tag that
+    /// is there already keeps the parent it has, and is isolated or not as it was.
     pub(crate) fn acquire(
         &self,
-        name: &str,
-        parent: u8,
+        wanted: Description<'_>,
         most: usize,
         sums: impl Fn(u8) -> TagSums,
     ) -> Option<u8> {
-        let parent = if parent == OVERFLOW { UNTAGGED } else { parent };
         self.locked(|| {
             let used = self.used.load(Ordering::Relaxed);
             let given_out = || (1..=used).map(|number| number as u8);
-            let known = given_out().find(|&number| self.account(number).is_called(name));
+            let known = given_out().find(|&number| self.account(number).is_called(wanted.name));
             if let Some(number) = known {
                 self.account(number).hold();
                 return Some(number);
@@ -102,7 +148,7 @@ impl<const NUMBERS: usize> TagTable<NUMBERS> {
                 None if used < most => (used as u8 + 1, TagSums::default()),
                 None => return None,
             };
-            self.hand_over(number, name, parent, &baseline);
+            self.hand_over(number, wanted, &baseline);
             Some(number)
         })
     }
@@ -120,7 +166,8 @@ impl<const NUMBERS: usize> TagTable<NUMBERS> {
         sums(number).is_at_rest().then(|| sums(number))
     }
 
-    fn hand_over(&self, number: u8, name: &str, parent: u8, baseline: &TagSums) {
+    fn hand_over(&self, number: u8, wanted: Description<'_>, baseline: &TagSums) {
+        let parent = if wanted.parent == OVERFLOW { UNTAGGED } else { wanted.parent };
         let account = self.account(number);
         if let Some(parent) = account.parent() {
             self.account(parent).release();
@@ -131,10 +178,21 @@ impl<const NUMBERS: usize> TagTable<NUMBERS> {
         if parent != UNTAGGED {
             self.account(parent).hold();
         }
-        account.hand_over(name, parent, baseline);
+        let slot = &self.slots[usize::from(number)];
+        slot.store(NOT_ISOLATED, Ordering::Relaxed);
+        if wanted.is_isolated {
+            slot.store(self.free_slot(), Ordering::Relaxed);
+        }
+        account.hand_over(wanted.name, parent, baseline);
         account.hold();
         // Release: pairs with the acquire in `numbers`, so that each of them has its name.
         self.used.fetch_max(usize::from(number), Ordering::Release);
+    }
+
+    /// A slot that no number has.
+    fn free_slot(&self) -> u8 {
+        let taken = |slot: u8| self.slots.iter().any(|own| own.load(Ordering::Relaxed) == slot);
+        (1..=MAX_ISOLATED_TAGS as u8).find(|&slot| !taken(slot)).unwrap_or(NO_SLOT_LEFT)
     }
 
     /// Counts a static tag that has to make do with [`OVERFLOW`].
@@ -223,6 +281,10 @@ mod tests {
 
     use super::*;
 
+    fn isolated(name: &str) -> Description<'_> {
+        Description { is_isolated: true, ..Description::of(name) }
+    }
+
     fn nothing(_: u8) -> TagSums {
         TagSums::default()
     }
@@ -234,62 +296,75 @@ mod tests {
     #[test]
     fn a_name_has_one_number_and_another_name_another() {
         let table: TagTable<4> = TagTable::new();
-        let first = table.acquire("first", 0, 2, nothing).unwrap();
-        assert_eq!(table.acquire("first", 0, 2, nothing), Some(first));
-        let second = table.acquire("second", 0, 2, nothing).unwrap();
+        let first = table.acquire(Description::of("first"), 2, nothing).unwrap();
+        assert_eq!(table.acquire(Description::of("first"), 2, nothing), Some(first));
+        let second = table.acquire(Description::of("second"), 2, nothing).unwrap();
         assert_ne!(first, second);
-        assert_eq!(table.acquire("third", 0, 2, nothing), None, "both are held");
+        assert_eq!(table.acquire(Description::of("third"), 2, nothing), None, "both are held");
         assert_eq!(table.used(), 2);
     }
 
     #[test]
     fn a_number_is_given_to_another_name_only_when_unheld_and_borne_by_no_block() {
         let table: TagTable<4> = TagTable::new();
-        let number = table.acquire("first", 0, 1, nothing).unwrap();
-        assert_eq!(table.acquire("second", 0, 1, nothing), None, "held");
+        let number = table.acquire(Description::of("first"), 1, nothing).unwrap();
+        assert_eq!(table.acquire(Description::of("second"), 1, nothing), None, "held");
         table.account(number).release();
-        assert_eq!(table.acquire("second", 0, 1, one_block), None, "a block bears it");
-        assert_eq!(table.acquire("first", 0, 1, one_block), Some(number), "its own name finds it");
+        assert_eq!(
+            table.acquire(Description::of("second"), 1, one_block),
+            None,
+            "a block bears it"
+        );
+        assert_eq!(
+            table.acquire(Description::of("first"), 1, one_block),
+            Some(number),
+            "its own name finds it"
+        );
         table.account(number).release();
-        assert_eq!(table.acquire("second", 0, 1, nothing), Some(number));
+        assert_eq!(table.acquire(Description::of("second"), 1, nothing), Some(number));
         assert_eq!(table.account(number).name(), "second");
     }
 
     #[test]
     fn blocks_are_looked_for_only_after_the_number_was_found_unheld() {
         let table: TagTable<4> = TagTable::new();
-        let number = table.acquire("first", 0, 1, nothing).unwrap();
+        let number = table.acquire(Description::of("first"), 1, nothing).unwrap();
         let looked = Cell::new(false);
         let look = |number| {
             looked.set(true);
             nothing(number)
         };
-        assert_eq!(table.acquire("second", 0, 1, look), None);
+        assert_eq!(table.acquire(Description::of("second"), 1, look), None);
         assert!(!looked.get());
         table.account(number).release();
-        assert_eq!(table.acquire("second", 0, 1, look), Some(number));
+        assert_eq!(table.acquire(Description::of("second"), 1, look), Some(number));
         assert!(looked.get());
     }
 
     #[test]
     fn a_parent_is_held_by_its_child_until_the_childs_number_goes_to_another() {
         let table: TagTable<4> = TagTable::new();
-        let parent = table.acquire("parent", 0, 2, nothing).unwrap();
-        let child = table.acquire("child", parent, 2, nothing).unwrap();
+        let parent = table.acquire(Description::of("parent"), 2, nothing).unwrap();
+        let child =
+            table.acquire(Description { parent, ..Description::of("child") }, 2, nothing).unwrap();
         table.account(parent).release();
-        assert_eq!(table.acquire("other", 0, 2, nothing), None, "both are held");
+        assert_eq!(table.acquire(Description::of("other"), 2, nothing), None, "both are held");
         table.account(child).release();
-        assert_eq!(table.acquire("other", 0, 2, nothing), Some(child));
-        assert_eq!(table.acquire("another", 0, 2, nothing), Some(parent));
+        assert_eq!(table.acquire(Description::of("other"), 2, nothing), Some(child));
+        assert_eq!(table.acquire(Description::of("another"), 2, nothing), Some(parent));
     }
 
     #[test]
     fn figures_roll_up_to_every_ancestor() {
         let table: TagTable<5> = TagTable::new();
-        let top = table.acquire("top", 0, 4, nothing).unwrap();
-        let middle = table.acquire("middle", top, 4, nothing).unwrap();
-        table.acquire("leaf", middle, 4, nothing).unwrap();
-        table.acquire("other", 0, 4, nothing).unwrap();
+        let top = table.acquire(Description::of("top"), 4, nothing).unwrap();
+        let middle = table
+            .acquire(Description { parent: top, ..Description::of("middle") }, 4, nothing)
+            .unwrap();
+        table
+            .acquire(Description { parent: middle, ..Description::of("leaf") }, 4, nothing)
+            .unwrap();
+        table.acquire(Description::of("other"), 4, nothing).unwrap();
         let mut figures = [7, 1, 20, 300, 4000];
         table.roll_up(&mut figures, |sum, figure| *sum += figure);
         assert_eq!(figures, [7, 321, 320, 300, 4000]);
@@ -298,13 +373,43 @@ mod tests {
     #[test]
     fn a_budget_ends_with_the_tag_that_has_it() {
         let table: TagTable<4> = TagTable::new();
-        let number = table.acquire("first", 0, 1, nothing).unwrap();
+        let number = table.acquire(Description::of("first"), 1, nothing).unwrap();
         table.set_budget_bytes(number, Some(1000));
         table.set_budget_bytes(number, Some(2000));
         assert!(table.has_budgets());
         table.account(number).release();
-        table.acquire("second", 0, 1, nothing).unwrap();
+        table.acquire(Description::of("second"), 1, nothing).unwrap();
         assert!(!table.has_budgets());
         assert_eq!(table.account(number).budget_bytes(), None);
+    }
+
+    #[test]
+    fn isolated_tags_have_a_slot_each_which_goes_back_with_the_number() {
+        let table: TagTable<8> = TagTable::new();
+        let first = table.acquire(isolated("first"), 3, nothing).unwrap();
+        let second = table.acquire(isolated("second"), 3, nothing).unwrap();
+        let third = table.acquire(Description::of("third"), 3, nothing).unwrap();
+        assert_eq!([first, second, third].map(|number| table.slot(number)), [1, 2, NOT_ISOLATED]);
+        assert_eq!(table.acquire(Description::of("first"), 3, nothing), Some(first));
+        assert_eq!(table.slot(first), 1, "a tag that is there stays as it is");
+
+        table.account(second).release();
+        assert_eq!(table.acquire(Description::of("fourth"), 3, nothing), Some(second));
+        assert_eq!(table.slot(second), NOT_ISOLATED);
+        table.account(third).release();
+        assert_eq!(table.acquire(isolated("fifth"), 3, nothing), Some(third));
+        assert_eq!(table.slot(third), 2);
+    }
+
+    #[test]
+    fn an_isolated_tag_past_the_slots_has_none() {
+        let table: TagTable<64> = TagTable::new();
+        let most = MAX_ISOLATED_TAGS + 1;
+        let numbers: Vec<u8> = (0..most)
+            .map(|tag| table.acquire(isolated(&format!("tag-{tag}")), most, nothing).unwrap())
+            .collect();
+        let (last, others) = numbers.split_last().unwrap();
+        assert!(others.iter().all(|&number| table.slot(number) != NO_SLOT_LEFT));
+        assert_eq!(table.slot(*last), NO_SLOT_LEFT);
     }
 }

@@ -12,8 +12,8 @@ use crate::fuel::Tank;
 use crate::ledger::Ledger;
 use crate::peak::{Outer, Peak};
 use crate::shard::{ByteSums, Shard, TagSums};
-use crate::tag_table::{OVERFLOW, TAG_NUMBERS, TagRef, TagTable, UNTAGGED};
-use crate::{exit, fork};
+use crate::tag_table::{OVERFLOW, TAG_NUMBERS, TagRef, TagTable};
+use crate::{exit, fork, isolate};
 
 /// Threads that can have a shard of their own at once; more than that share one. Miri tracks each
 /// byte of the table at each borrow: it gets a small one.
@@ -55,7 +55,7 @@ struct ThreadState {
 thread_local! {
     static THREAD: ThreadState = const {
         ThreadState {
-            tag: Cell::new(TagRef::uncounted(UNTAGGED)),
+            tag: Cell::new(TagRef::UNTAGGED),
             tank: Tank::empty(),
             shard: Cell::new(&LEDGER.shared),
             standing: Cell::new(Standing::Shardless(0)),
@@ -84,6 +84,17 @@ impl exit::Leaver for ThreadState {
 #[inline(always)]
 pub(crate) fn current_tag() -> u8 {
     THREAD.with(|thread| thread.tag.get().number())
+}
+
+/// The slot of that tag's own memory, if it is isolated.
+#[inline(always)]
+pub(crate) fn current_slot() -> u8 {
+    THREAD.with(|thread| thread.tag.get().slot())
+}
+
+/// Whether the calling thread has a shard of its own, and so will run its exit hook.
+pub(crate) fn owns_a_shard() -> bool {
+    THREAD.with(|thread| thread.standing.get() == Standing::Owner)
 }
 
 /// Counts a new block of `tag`; false if the slow path is due: [`charge_slowly`].
@@ -318,10 +329,11 @@ impl ThreadState {
         fork::register::<Self>();
     }
 
-    /// Gives back the shard and the unused fuel, for good; and a tag that a leaked guard has left
-    /// entered.
+    /// Gives back the shard, the unused fuel and the caches for isolated tags, for good; and a tag
+    /// that a leaked guard has left entered.
     fn retire(&self) {
-        leave_tag(self.tag.replace(TagRef::uncounted(UNTAGGED)));
+        isolate::unmake_own_caches();
+        leave_tag(self.tag.replace(TagRef::UNTAGGED));
         let shard = self.shard.replace(&LEDGER.shared);
         self.tank.drain(&LEDGER.fuel);
         if self.standing.replace(Standing::Retired) == Standing::Owner {
@@ -345,5 +357,6 @@ impl fork::Survivor for ThreadState {
         LEDGER.release_all_but(is_owned(own).then_some(own));
         // Its thread is not here; that of a new watch will be.
         LEDGER.fuel.clear_waiter();
+        isolate::forget_other_threads();
     }
 }

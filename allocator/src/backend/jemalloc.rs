@@ -1,5 +1,7 @@
 //! jemalloc, by `tikv-jemallocator`: the reference backend.
 
+mod partition;
+
 use std::alloc::{GlobalAlloc, Layout};
 use std::ffi::{CStr, c_uint};
 use std::ptr::null_mut;
@@ -9,7 +11,7 @@ use tikv_jemalloc_ctl::{epoch, raw};
 use tikv_jemalloc_sys::mallctlbymib;
 use tikv_jemallocator::Jemalloc as Inner;
 
-use super::{Backend, BackendStats, Collect, CollectScope, Collected};
+use super::{Backend, BackendStats, Collect, CollectScope, Collected, Partitions};
 
 /// jemalloc. It gives back the free pages of all threads, and knows its active and dirty pages.
 ///
@@ -116,8 +118,10 @@ unsafe fn dealloc_aligned(ptr: *mut u8, size: usize, align: usize) {
 unsafe impl Backend for Jemalloc {
     const NAME: &'static str = "jemalloc";
     const COLLECTS: CollectScope = CollectScope::AllThreads;
+    const PARTITIONS: Option<&'static Partitions> = Some(&partition::PARTITIONS);
 
     fn stats() -> BackendStats {
+        refresh();
         Mibs::get().read()
     }
 
@@ -142,18 +146,33 @@ unsafe impl Backend for Jemalloc {
         if part == 0 {
             void_control(c"thread.tcache.flush");
         }
-        let mut id = *match how {
-            Collect::Decay => ids.decay.as_ref()?,
-            Collect::Purge => ids.purge.as_ref()?,
-        };
-        id[1] = part;
-        // SAFETY: the id has as many parts as it says, and null pointers say that no value goes
-        // either way. An arena that was never used is passed over.
-        let status =
-            unsafe { mallctlbymib(id.as_ptr(), id.len(), null_mut(), null_mut(), null_mut(), 0) };
-        Some(if status == 0 { Collected::Done } else { Collected::Unsupported })
+        collect_arena(how, part)
     }
 }
+
+/// Has an arena give its free pages back; `None` if this jemalloc has no such call.
+fn collect_arena(how: Collect, arena: usize) -> Option<Collected> {
+    let ids = Mibs::get();
+    let mut id = *match how {
+        Collect::Decay => ids.decay.as_ref()?,
+        Collect::Purge => ids.purge.as_ref()?,
+    };
+    id[1] = arena;
+    // SAFETY: the id has as many parts as it says, and null pointers say that no value goes either
+    // way. An arena that was never used is passed over.
+    let status =
+        unsafe { mallctlbymib(id.as_ptr(), id.len(), null_mut(), null_mut(), null_mut(), 0) };
+    Some(if status == 0 { Collected::Done } else { Collected::Unsupported })
+}
+
+/// jemalloc's figures stand still until its epoch is moved on.
+fn refresh() {
+    // Refused only by a jemalloc that has no such figures either.
+    let _ = epoch::advance();
+}
+
+/// Stands for all arenas, in the place of one's index.
+const ALL_ARENAS: usize = 4096;
 
 /// Calls a control that neither reads nor writes a value. 4096 stands for all arenas.
 fn void_control(name: &CStr) -> bool {
@@ -174,6 +193,7 @@ struct Mibs {
     muzzy_pages: Option<Mib<4>>,
     retained: Option<Mib<2>>,
     resident: Option<Mib<2>>,
+    resident_of_arena: Option<Mib<4>>,
     arenas: Option<Mib<2>>,
     /// Of arena 0; the index is the second part.
     decay: Option<Mib<3>>,
@@ -189,7 +209,7 @@ impl Mibs {
         MIBS.get_or_init(Self::look_up)
     }
 
-    /// Index 4096 stands for the sum over all arenas.
+    /// The third part of an arena's figure is its index, 4096 for all of them together.
     fn look_up() -> Self {
         Self {
             page_bytes: mib::<2>(b"arenas.page\0").as_ref().and_then(read_size),
@@ -199,6 +219,7 @@ impl Mibs {
             muzzy_pages: mib(b"stats.arenas.4096.pmuzzy\0"),
             retained: mib(b"stats.retained\0"),
             resident: mib(b"stats.resident\0"),
+            resident_of_arena: mib(b"stats.arenas.4096.resident\0"),
             arenas: mib(b"arenas.narenas\0"),
             decay: mib(b"arena.0.decay\0"),
             purge: mib(b"arena.0.purge\0"),
@@ -206,25 +227,29 @@ impl Mibs {
     }
 
     fn read(&self) -> BackendStats {
-        // jemalloc's figures stand still until its epoch is moved on.
-        if epoch::advance().is_err() {
-            return BackendStats::default();
-        }
         BackendStats {
             allocated_bytes: self.allocated.as_ref().and_then(read_size),
-            active_bytes: self.read_pages(&self.active_pages),
-            dirty_bytes: self
-                .read_pages(&self.dirty_pages)
-                .zip(self.read_pages(&self.muzzy_pages))
-                .map(|(dirty, muzzy)| dirty + muzzy),
             retained_bytes: self.retained.as_ref().and_then(read_size),
             resident_bytes: self.resident.as_ref().and_then(read_size),
+            ..self.read_arena(ALL_ARENAS)
         }
     }
 
-    /// A number of pages, in bytes.
-    fn read_pages(&self, mib: &Option<Mib<4>>) -> Option<u64> {
-        Some(read_size(mib.as_ref()?)? * self.page_bytes?)
+    /// What is known of one arena alone.
+    fn read_arena(&self, arena: usize) -> BackendStats {
+        let of_arena = |mib: &Option<Mib<4>>| {
+            let mut mib = (*mib)?;
+            mib[2] = arena;
+            read_size(&mib)
+        };
+        let pages = |mib| Some(of_arena(mib)? * self.page_bytes?);
+        let (dirty, muzzy) = (pages(&self.dirty_pages), pages(&self.muzzy_pages));
+        BackendStats {
+            active_bytes: pages(&self.active_pages),
+            dirty_bytes: dirty.zip(muzzy).map(|(dirty, muzzy)| dirty + muzzy),
+            resident_bytes: of_arena(&self.resident_of_arena),
+            ..BackendStats::default()
+        }
     }
 }
 

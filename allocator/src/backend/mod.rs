@@ -5,16 +5,19 @@
 mod jemalloc;
 #[cfg(feature = "mimalloc")]
 mod mimalloc;
+mod partitions;
 mod system;
 
 use std::alloc::GlobalAlloc;
 
+use crate::isolate;
 use crate::primitive::AtomicRef;
 
 #[cfg(all(feature = "jemalloc", not(all(windows, target_env = "msvc"))))]
 pub use jemalloc::Jemalloc;
 #[cfg(feature = "mimalloc")]
 pub use mimalloc::Mimalloc;
+pub(crate) use partitions::{Home, Partitions};
 pub use system::System;
 
 /// An allocator that [`AccountingAllocator`](crate::AccountingAllocator) can wrap.
@@ -22,12 +25,12 @@ pub use system::System;
 /// The functions beside those of [`GlobalAlloc`] take no `self`: there is one such allocator in
 /// a process, and they speak of it as a whole. They are never called on the allocation path.
 ///
-/// | backend | gives back the pages of | reports |
-/// |---|---|---|
-/// | `Jemalloc` | all threads | active, dirty; with `jemalloc-stats` the rest too |
-/// | `Mimalloc` | the calling thread | nothing |
-/// | [`System`], glibc | all threads, by `Purge` alone | nothing |
-/// | [`System`], elsewhere | nobody | nothing |
+/// | backend | gives back the pages of | reports | isolates tags |
+/// |---|---|---|---|
+/// | `Jemalloc` | all threads | active, dirty; with `jemalloc-stats` the rest too | yes |
+/// | `Mimalloc` | the calling thread | nothing | no |
+/// | [`System`], glibc | all threads, by `Purge` alone | nothing | no |
+/// | [`System`], elsewhere | nobody | nothing | no |
 ///
 /// # Safety
 ///
@@ -48,6 +51,10 @@ pub unsafe trait Backend: GlobalAlloc + Sync + 'static {
 
     /// Whose free pages [`Collect::Purge`] gives back.
     const COLLECTS: CollectScope;
+
+    /// How it keeps the blocks of isolated tags apart, if it can: of the backends here alone.
+    #[doc(hidden)]
+    const PARTITIONS: Option<&'static Partitions> = None;
 
     /// What the allocator knows of its memory. Called as often as a monitor looks, a thousand
     /// times a second under pressure; costs up to some 30 us with jemalloc.
@@ -123,6 +130,7 @@ pub struct BackendStats {
 pub(crate) struct Controls {
     name: &'static str,
     collects: CollectScope,
+    partitions: Option<&'static Partitions>,
     stats: fn() -> BackendStats,
     collect: fn(Collect) -> Collected,
     collect_part: fn(Collect, usize) -> Option<Collected>,
@@ -133,6 +141,7 @@ impl Controls {
         Self {
             name: B::NAME,
             collects: B::COLLECTS,
+            partitions: B::PARTITIONS,
             stats: B::stats,
             collect: B::collect,
             collect_part: B::collect_part,
@@ -150,6 +159,11 @@ pub(crate) fn note_installed(controls: &'static Controls) {
     }
 }
 
+/// How the backend in use keeps blocks apart, if it can.
+pub(crate) fn partitions() -> Option<&'static Partitions> {
+    INSTALLED.get()?.partitions
+}
+
 /// The name of the backend in use, or `None` before the first counted allocation.
 #[must_use]
 pub fn backend_name() -> Option<&'static str> {
@@ -165,8 +179,10 @@ pub fn backend_stats() -> BackendStats {
 
 /// Has the backend in use give free pages back to the system, those of
 /// [`collect_scope`]'s threads: some 20 ms for 100 MB of them with jemalloc, well under a
-/// microsecond when there are none.
+/// microsecond when there are none. The caches that the calling thread has for isolated tags are
+/// emptied first.
 pub fn collect(how: Collect) -> Collected {
+    isolate::flush_own_caches();
     INSTALLED.get().map_or(Collected::Unsupported, |controls| (controls.collect)(how))
 }
 
@@ -186,6 +202,9 @@ pub fn collect(how: Collect) -> Collected {
 /// }
 /// ```
 pub fn collect_part(how: Collect, part: usize) -> Option<Collected> {
+    if part == 0 {
+        isolate::flush_own_caches();
+    }
     INSTALLED.get().and_then(|controls| (controls.collect_part)(how, part))
 }
 

@@ -1,15 +1,21 @@
 //! [`Retag`]: the charge of a block that changes hands.
 
-use std::alloc::Layout;
+use std::alloc::{Layout, alloc, dealloc};
+use std::mem::ManuallyDrop;
 
 use crate::block::{self, Place};
 use crate::installed::is_installed;
 use crate::tag_handle::TagHandle;
-use crate::thread;
+use crate::thread::{self, TAGS};
 
 /// Moves the charge of one block to another tag, in constant time: the block carries its tag, so
 /// it is rewritten and the two accounts are corrected. For a buffer that a request hands to a
 /// cache, say.
+///
+/// Where one of the tags has memory of its own ([`Tag::isolated`](crate::Tag::isolated)) and the
+/// other has not the same, the block is copied to where it belongs, and pointers into it are then
+/// of no use. A box of an unsized type, and a block for whose copy there is no memory, stay where
+/// they are: charged to the new tag, in the memory of the old one.
 ///
 /// Implemented for what owns exactly one block: [`Box`], [`Vec`] and [`String`]. It is that block
 /// alone: what a `Vec<String>` has in its strings stays where it is, and has to be retagged string
@@ -17,7 +23,7 @@ use crate::thread;
 /// tag in the first place ([`Tag::scope`](crate::Tag::scope)).
 ///
 /// Counts as a free of the old tag and an allocation of the new one, in their totals and in the
-/// thread's, and does not touch the budget's headroom. Without bursar's allocator installed it
+/// thread's, and does not touch the budget's headroom (a copy is drawn from it). Without bursar's allocator installed it
 /// does nothing, and so it does for a block of no bytes, and for one whose address has no map
 /// (see [`Usage::unattributed_blocks_total`](crate::Usage::unattributed_blocks_total)).
 ///
@@ -54,46 +60,91 @@ impl sealed::Sealed for String {}
 impl<T: ?Sized> Retag for Box<T> {
     fn retag(&mut self, tag: impl Into<TagHandle>) {
         let layout = Layout::for_value(&**self);
-        let block = (&raw mut **self).cast();
+        let value = &raw mut **self;
+        let is_thin = size_of_val(&value) == size_of::<*mut u8>();
         // SAFETY: a box owns its block, which is of its value's layout.
-        unsafe { move_charge(block, layout.size(), &tag.into()) };
+        let moved = unsafe { move_charge(value.cast(), layout, &tag.into(), is_thin) };
+        if let Some(moved) = moved {
+            // SAFETY: a box of a thin type is a pointer to its block. The old block is gone, and
+            // the new one has the value and is of its layout.
+            unsafe { (&raw mut *self).cast::<*mut u8>().write(moved) };
+        }
     }
 }
 
 impl<T> Retag for Vec<T> {
     fn retag(&mut self, tag: impl Into<TagHandle>) {
-        let size = self.capacity() * size_of::<T>();
-        let block = self.as_mut_ptr().cast();
+        let (len, capacity) = (self.len(), self.capacity());
+        // The layout that a vector of this capacity allocated with is valid.
+        let Ok(layout) = Layout::array::<T>(capacity) else { return };
         // SAFETY: a vector owns its block, which is of its capacity.
-        unsafe { move_charge(block, size, &tag.into()) };
+        let moved = unsafe { move_charge(self.as_mut_ptr().cast(), layout, &tag.into(), true) };
+        if let Some(moved) = moved {
+            // SAFETY: the new block is of this capacity's layout, and has what the old one had.
+            let new = unsafe { Self::from_raw_parts(moved.cast(), len, capacity) };
+            // The old block is gone.
+            let _old = ManuallyDrop::new(std::mem::replace(self, new));
+        }
     }
 }
 
 impl Retag for String {
     fn retag(&mut self, tag: impl Into<TagHandle>) {
-        let size = self.capacity();
-        let block = self.as_mut_ptr();
-        // SAFETY: a string owns its block, which is of its capacity.
-        unsafe { move_charge(block, size, &tag.into()) };
+        // SAFETY: its bytes stay as they are.
+        unsafe { self.as_mut_vec() }.retag(tag);
     }
 }
 
+/// Charges a block to `tag`, and moves it if it belongs elsewhere then and `may_move`: where to.
+///
 /// # Safety
 ///
-/// `ptr` is where a live block of the global allocator's begins that was allocated for `size`
-/// bytes and that the caller may write to, or `size` is zero.
-unsafe fn move_charge(ptr: *mut u8, size: usize, tag: &TagHandle) {
+/// `ptr` is where a live block of the global allocator's begins that was allocated by this layout
+/// and that the caller may write to, or the layout's size is zero. Once it has moved, it is freed.
+unsafe fn move_charge(
+    ptr: *mut u8,
+    layout: Layout,
+    tag: &TagHandle,
+    may_move: bool,
+) -> Option<*mut u8> {
+    let size = layout.size();
     if size == 0 || !is_installed() {
-        return;
+        return None;
     }
     let place = Place::of(size);
     // SAFETY: the global allocator is ours, so its block was marked at this size.
     let old = unsafe { block::read_tag(ptr, size, place) };
+    if may_move && TAGS.slot(old) != TAGS.slot(tag.number()) {
+        // SAFETY: the caller's promise.
+        if let Some(moved) = unsafe { copy_under(tag, ptr, layout) } {
+            return Some(moved);
+        }
+    }
     // SAFETY: as above; and nobody else reads the tag while the caller has the block to itself.
     let written = unsafe { block::write_tag(ptr, size, place, tag.number()) };
     if written {
         thread::move_block(old, tag.number(), size);
     }
+    None
+}
+
+/// Copies a block into a new one under `tag`, and frees it; `None`, and it stays, if there is no
+/// memory for that.
+///
+/// # Safety
+///
+/// As for [`move_charge`], and the layout's size is not zero.
+unsafe fn copy_under(tag: &TagHandle, ptr: *mut u8, layout: Layout) -> Option<*mut u8> {
+    // SAFETY: the size is not zero.
+    let new = tag.scope(|| unsafe { alloc(layout) });
+    if new.is_null() {
+        return None;
+    }
+    // SAFETY: both blocks are of this layout, and the new one is nobody else's.
+    unsafe { new.copy_from_nonoverlapping(ptr, layout.size()) };
+    // SAFETY: the caller's block, which nobody uses any more.
+    unsafe { dealloc(ptr, layout) };
+    Some(new)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::account::Account;
 use crate::ledger::Ledger;
 use crate::primitive::{AtomicBool, Ordering};
 use crate::shard::{Shard, TagSums};
-use crate::tag_table::TagTable;
+use crate::tag_table::{Description, TagTable};
 
 /// The one number that there is.
 const NUMBER: u8 = 1;
@@ -40,7 +40,7 @@ impl World {
     }
 
     fn acquire(&self, name: &'static str) -> Option<u8> {
-        let number = self.tags.acquire(name, 0, 1, |number| self.ledger.sum(number));
+        let number = self.tags.acquire(Description::of(name), 1, |number| self.ledger.sum(number));
         if number.is_some() {
             assert_eq!(self.holder.replace(Some(name)).unwrap_or(name), name);
         }
@@ -160,7 +160,7 @@ fn a_name_that_is_taken_again_and_another_never_share_the_number() {
 #[test]
 fn two_threads_that_make_a_tag_of_one_name_have_one_number() {
     fn make(tags: &TagTable<4>) {
-        assert_eq!(tags.acquire("made", 0, 3, |_| TagSums::default()), Some(1));
+        assert_eq!(tags.acquire(Description::of("made"), 3, |_| TagSums::default()), Some(1));
     }
     explore(TagTable::<4>::new, [make, make], |tags| assert_eq!(tags.used(), 1));
 }
@@ -168,7 +168,7 @@ fn two_threads_that_make_a_tag_of_one_name_have_one_number() {
 #[test]
 fn whoever_sees_a_number_in_use_sees_its_name() {
     fn make(tags: &TagTable<4>) {
-        tags.acquire("made", 0, 3, |_| TagSums::default());
+        tags.acquire(Description::of("made"), 3, |_| TagSums::default());
     }
     fn read(tags: &TagTable<4>) {
         if tags.used() == 1 {
