@@ -3,8 +3,8 @@
 mod suite;
 
 use bursar_alloc::{
-    AccountingAllocator, BackendStats, Collect, CollectScope, Collected, System, backend_stats,
-    collect, collect_scope,
+    AccountingAllocator, BackendStats, Collect, CollectScope, Collected, Isolation, Retag, System,
+    Tag, backend_stats, collect, collect_scope, tag_usage,
 };
 
 #[global_allocator]
@@ -20,4 +20,18 @@ fn what_the_system_allocator_cannot_know_is_none_and_what_it_cannot_do_is_said()
         (CollectScope::Nothing, Collected::Unsupported)
     };
     assert_eq!((collect_scope(), collect(Collect::Purge)), (scope, purged));
+}
+
+#[test]
+fn an_isolated_tag_is_counted_as_any_other_and_said_not_to_be_isolated() {
+    static TAG: Tag = Tag::new("system/isolated").isolated();
+    let mut blocks: Vec<_> = TAG.scope(|| vec![vec![7u8; 100], vec![7u8; 5000]]);
+    blocks.push(vec![7u8; 1000]);
+    blocks[2].retag(&TAG);
+    let usage = tag_usage(&TAG);
+    assert_eq!(usage.live_bytes, 100 + 5000 + 1000 + 4 * size_of::<Vec<u8>>() as u64);
+    assert_eq!((usage.isolation, usage.active_bytes), (Isolation::Unsupported, None));
+    assert_eq!(TAG.collect(Collect::Purge), Collected::Unsupported);
+    drop(blocks);
+    assert_eq!(tag_usage(&TAG).live_bytes, 0);
 }

@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use bursar_alloc::{Section, Tag, TagHandle, Watch, tag_usage, thread_usage, usage};
+use bursar_alloc::{Collect, Section, Tag, TagHandle, Watch, tag_usage, thread_usage, usage};
 
 use crate::forked::fork;
 use crate::stories::stories;
@@ -15,6 +15,7 @@ pub(crate) fn run() {
         a_child_has_the_sums_of_its_parent_and_the_slots_of_the_threads_it_lacks,
         a_child_goes_on_with_the_counters_of_the_thread_that_forked,
         a_child_goes_on_with_a_section_of_the_thread_that_forked,
+        a_child_goes_on_with_the_isolated_tags_of_its_parent,
         a_child_is_not_watched_by_its_parents_watch_and_can_start_its_own,
         children_forked_under_load_allocate_free_spawn_and_fork_again,
     ];
@@ -94,6 +95,37 @@ fn a_child_goes_on_with_a_section_of_the_thread_that_forked() {
     // What the closure owned was freed here when it was dropped, unrun.
     let usage = forked.unwrap().end().unwrap();
     assert_eq!((usage.allocated_bytes, usage.peak_bytes), (1 << 20, 1 << 20));
+}
+
+/// With a backend that isolates, the thread that forks has a cache for the tag, and so has another
+/// that the child lacks.
+fn a_child_goes_on_with_the_isolated_tags_of_its_parent() {
+    static TAG: Tag = Tag::new("fork/isolated").isolated();
+    let some_blocks = || TAG.scope(|| (0..200).map(|_| black_box(vec![0u8; 100])).collect());
+    let blocks: Vec<Vec<u8>> = some_blocks();
+    let own = usage().isolation_caches_in_use;
+    let (begin, end) = (Barrier::new(2), Barrier::new(2));
+    thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let _blocks: Vec<Vec<u8>> = some_blocks();
+            begin.wait();
+            end.wait();
+        });
+        begin.wait();
+        fork(|| {
+            assert_eq!(usage().isolation_caches_in_use, own);
+            let live = tag_usage(&TAG).live_blocks;
+            drop(thread::spawn(move || some_blocks()).join().unwrap());
+            drop::<Vec<Vec<u8>>>(some_blocks());
+            assert_eq!(tag_usage(&TAG).live_blocks, live);
+            TAG.collect(Collect::Purge);
+            assert!(blocks.iter().all(|block| block.iter().all(|&byte| byte == 0)));
+        });
+        end.wait();
+        other.join().unwrap();
+    });
+    drop(blocks);
+    assert_eq!(tag_usage(&TAG).live_blocks, 0);
 }
 
 fn a_child_is_not_watched_by_its_parents_watch_and_can_start_its_own() {
