@@ -56,10 +56,6 @@ impl<B: Backend> AccountingAllocator<B> {
     /// As for [`GlobalAlloc::alloc`], and `place` is that of the layout's size.
     #[inline(always)]
     unsafe fn alloc_with_tag_in(&self, place: Place, layout: Layout) -> *mut u8 {
-        if Self::is_current_tag_isolated() {
-            // SAFETY: the caller's promise.
-            return unsafe { self.alloc_isolated(layout) };
-        }
         // SAFETY: the outer size is never zero.
         let ptr = unsafe { self.backend.alloc(block::outer(layout, place)) };
         // SAFETY: `ptr` is null or of the outer layout.
@@ -181,6 +177,10 @@ unsafe impl<B: Backend> GlobalAlloc for AccountingAllocator<B> {
     // The two places part at the first branch, so that neither way tests for the other again.
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if Self::is_current_tag_isolated() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.alloc_isolated(layout) };
+        }
         match Place::of(layout.size()) {
             // SAFETY: the caller's promise, and this is the place.
             Place::Trailer => unsafe { self.alloc_with_tag_in(Place::Trailer, layout) },

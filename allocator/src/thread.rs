@@ -9,6 +9,7 @@ use std::cell::Cell;
 
 use crate::backend::{Controls, note_installed};
 use crate::fuel::Tank;
+use crate::isolate::NOT_ISOLATED;
 use crate::ledger::Ledger;
 use crate::peak::{Outer, Peak};
 use crate::shard::{ByteSums, Shard, TagSums};
@@ -62,6 +63,9 @@ thread_local! {
             peak: Peak::new(),
         }
     };
+    /// The slot of the thread's tag, once more. Apart from the rest, which an allocation needs when
+    /// the backend has answered: where that lies would else be kept in a register meanwhile.
+    static SLOT: Cell<u8> = const { Cell::new(NOT_ISOLATED) };
     static EXIT_HOOK: ExitHook = const { ExitHook };
 }
 
@@ -89,7 +93,7 @@ pub(crate) fn current_tag() -> u8 {
 /// The slot of that tag's own memory, if it is isolated.
 #[inline(always)]
 pub(crate) fn current_slot() -> u8 {
-    THREAD.with(|thread| thread.tag.get().slot())
+    SLOT.with(Cell::get)
 }
 
 /// Whether the calling thread has a shard of its own, and so will run its exit hook.
@@ -172,6 +176,7 @@ pub(crate) fn move_block(from: u8, to: u8, bytes: usize) {
 /// holder goes along with it, both ways.
 #[inline]
 pub(crate) fn replace_tag(tag: TagRef) -> TagRef {
+    SLOT.with(|slot| slot.set(tag.slot()));
     THREAD.with(|thread| thread.tag.replace(tag))
 }
 
@@ -333,7 +338,7 @@ impl ThreadState {
     /// that a leaked guard has left entered.
     fn retire(&self) {
         isolate::unmake_own_caches();
-        leave_tag(self.tag.replace(TagRef::UNTAGGED));
+        leave_tag(replace_tag(TagRef::UNTAGGED));
         let shard = self.shard.replace(&LEDGER.shared);
         self.tank.drain(&LEDGER.fuel);
         if self.standing.replace(Standing::Retired) == Standing::Owner {
