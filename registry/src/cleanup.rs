@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bursar_alloc::Collect;
+use bursar_alloc::{Collect, TagHandle};
 
 use crate::clock::Clock;
 use crate::ladder::{Ask, Plan, PlannedStage, Stage};
@@ -85,6 +85,7 @@ impl<'a> Cleanup<'a> {
     fn run_stage(&mut self, planned: &PlannedStage, goal_bytes: u64) -> StageReport {
         let started_at = self.clock.now();
         let mut purges = Vec::with_capacity(planned.asks.len());
+        let mut trimmed = Vec::new();
         for ask in &planned.asks {
             // Read anew after each callback: what is asked next is what is missing now.
             let missing_bytes = self.held_bytes().saturating_sub(goal_bytes);
@@ -96,10 +97,14 @@ impl<'a> Cleanup<'a> {
             if self.observe_only {
                 purges.push(PurgeReport::observed(self.slots[ask.index].name(), asked_bytes));
             } else {
-                purges.extend(self.purge(ask, asked_bytes));
+                let report = self.purge(ask, asked_bytes);
+                if report.as_ref().is_some_and(|report| report.freed_bytes() > 0) {
+                    trimmed.extend(self.slots[ask.index].tag());
+                }
+                purges.extend(report);
             }
         }
-        let collected_bytes = if self.observe_only { None } else { self.collect() };
+        let collected_bytes = if self.observe_only { None } else { self.collect(&trimmed) };
         StageReport {
             stage: planned.stage,
             freed_bytes: purges.iter().map(PurgeReport::freed_bytes).sum(),
@@ -145,11 +150,15 @@ impl<'a> Cleanup<'a> {
         Some(report)
     }
 
-    /// Gives pages back, one part of the allocator after the other. Many of them take long, and
-    /// usage goes on meanwhile: when it reaches the next watermark, that comes first.
-    fn collect(&mut self) -> Option<u64> {
+    /// Gives pages back: first all those of isolated tags that were `trimmed`, since that is where
+    /// they are; then one part of the allocator after the other. Many of them take long, and usage
+    /// goes on meanwhile: when it reaches the next watermark, that comes first.
+    fn collect(&mut self, trimmed: &[&TagHandle]) -> Option<u64> {
         let how = if self.plan.purges_pages { Collect::Purge } else { Collect::Decay };
         let before = self.sources.dirty_bytes();
+        for tag in trimmed {
+            self.sources.collect_tag(tag);
+        }
         let mut part = 0;
         while self.sources.collect_part(how, part).is_some() {
             part += 1;

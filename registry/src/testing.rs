@@ -34,8 +34,10 @@ struct FakeMemory {
     collections: Mutex<Vec<Collect>>,
     /// Parts that were collected by themselves.
     collected_parts: Mutex<Vec<usize>>,
-    /// How long each of them takes.
+    /// Tags that were, each with how many parts had been by then.
+    collected_tags: Mutex<Vec<(String, usize)>>,
     flag_at_part: Mutex<Option<usize>>,
+    /// How long each part takes.
     part_takes: Mutex<Option<(Arc<FakeClock>, Duration)>>,
     charged_bytes: AtomicU64,
     /// Zero for what it is at first.
@@ -94,6 +96,10 @@ impl FakeProcess {
 
     pub(crate) fn collected_parts(&self) -> Vec<usize> {
         self.0.collected_parts.lock().unwrap().clone()
+    }
+
+    pub(crate) fn collected_tags(&self) -> Vec<(String, usize)> {
+        self.0.collected_tags.lock().unwrap().clone()
     }
 
     pub(crate) fn collections(&self) -> Vec<Collect> {
@@ -188,6 +194,11 @@ impl Sources for FakeProcess {
             clock.advance(*time);
         }
         Some(Collected::Done)
+    }
+
+    fn collect_tag(&mut self, tag: &TagHandle) {
+        let parts = self.collected_parts().len();
+        self.0.collected_tags.lock().unwrap().push((tag.name().into_owned(), parts));
     }
 
     fn net_freed_by_this_thread(&mut self, _: Option<&TagHandle>) -> Option<i64> {

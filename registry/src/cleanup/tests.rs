@@ -1,6 +1,6 @@
 //! When a cleanup stops, what it reports, and when pages go back.
 
-use bursar_alloc::Collect;
+use bursar_alloc::{Collect, Tag};
 
 use super::*;
 use crate::pressure::{Diagnosis, PressureLevel};
@@ -109,6 +109,23 @@ fn a_later_stage_runs_only_if_the_target_was_not_reached() {
     };
     assert_eq!(stages(10), [Stage::Trim]);
     assert_eq!(stages(9), [Stage::Trim, Stage::Release]);
+}
+
+#[test]
+fn the_memory_of_tags_that_were_trimmed_is_given_back_before_all_other() {
+    static TRIMMED: Tag = Tag::new("trimmed").isolated();
+    static LEFT_ALONE: Tag = Tag::new("left-alone").isolated();
+    let mut setting = Setting::with_live_mib(80);
+    let caches =
+        [(&TRIMMED, "trimmed", 30), (&TRIMMED, "empty", 0), (&LEFT_ALONE, "left-alone", 30)];
+    for (tag, name, held_mib) in caches {
+        let cache = FakeCache::new(&setting.process, held_mib);
+        setting.register(cache.entry(name).tag(tag));
+    }
+    // In the order of their names.
+    setting.run(&trim(PressureLevel::Warning, 10, &[5, 0, 5]));
+    assert_eq!(setting.process.collected_tags(), [("trimmed".to_owned(), 0)]);
+    assert!(!setting.process.collected_parts().is_empty());
 }
 
 #[test]

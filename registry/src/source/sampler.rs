@@ -46,6 +46,9 @@ pub(crate) trait Sources: Send {
     /// As `collect`, for one part of the allocator; `None` past the last.
     fn collect_part(&mut self, how: Collect, part: usize) -> Option<Collected>;
 
+    /// Has the allocator give back the free pages of this tag's own memory, if it is isolated.
+    fn collect_tag(&mut self, _tag: &TagHandle) {}
+
     /// Bytes that the calling thread has freed so far less those it has allocated, under `tag`
     /// and its parts or under any. Only differences mean anything.
     fn net_freed_by_this_thread(&mut self, tag: Option<&TagHandle>) -> Option<i64>;
@@ -127,6 +130,10 @@ impl Sources for Sampler {
 
     fn collect_part(&mut self, how: Collect, part: usize) -> Option<Collected> {
         bursar_alloc::collect_part(how, part)
+    }
+
+    fn collect_tag(&mut self, tag: &TagHandle) {
+        tag.collect(Collect::Purge);
     }
 
     fn net_freed_by_this_thread(&mut self, tag: Option<&TagHandle>) -> Option<i64> {
