@@ -45,6 +45,7 @@ mod bursar;
 mod cleanup;
 mod clock;
 mod config;
+mod contain;
 mod cooldown;
 mod cpu_share;
 mod doctor;

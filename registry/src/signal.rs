@@ -2,11 +2,11 @@
 //! down, to say so to a load balancer.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use crate::contain::contain;
 use crate::pressure::PressureLevel;
 use crate::profile::{Profile, Watermarks};
 
@@ -172,10 +172,8 @@ impl PressureSignal {
         let subscribers = lock(&self.inner.subscribers).clone();
         for subscriber in subscribers {
             // Dropped in there as well: it may be the last, and its destructor is the user's.
-            let call = AssertUnwindSafe(move || subscriber(level));
-            if let Err(payload) = catch_unwind(call) {
+            if contain(move || subscriber(level)).is_none() {
                 self.inner.panics.fetch_add(1, Ordering::Relaxed);
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
             }
         }
     }
@@ -222,6 +220,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::testing::PanicsWhenDropped;
 
     #[test]
     fn a_subscriber_hears_of_each_change_once_and_of_none_after_its_end() {
@@ -256,6 +255,15 @@ mod tests {
         let _sound = signal.subscribe(move |level| sender.send(level).unwrap());
         signal.set(PressureLevel::Critical);
         assert_eq!(levels.recv(), Ok(PressureLevel::Critical));
+        assert_eq!(signal.panics_total(), 1);
+    }
+
+    #[test]
+    fn what_a_subscriber_throws_may_throw_again_when_it_is_dropped() {
+        let signal = PressureSignal::default();
+        let _fragile = signal.subscribe(|_| PanicsWhenDropped::throw());
+        signal.set(PressureLevel::Critical);
+        assert_eq!(signal.level(), PressureLevel::Critical);
         assert_eq!(signal.panics_total(), 1);
     }
 

@@ -1,6 +1,7 @@
 //! A made-up process for tests: a clock that is set, memory that is a number, and purgeables
 //! that take from it.
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -259,5 +260,22 @@ impl Purgeable for FakeCache {
             self.process.free(bytes);
         }
         PurgeOutcome::Freed(bytes)
+    }
+}
+
+/// What panics with another of its kind whenever it is dropped: the payload of a panic at its
+/// worst.
+pub(crate) struct PanicsWhenDropped;
+
+impl PanicsWhenDropped {
+    /// Panics with one.
+    pub(crate) fn throw() {
+        resume_unwind(Box::new(Self));
+    }
+}
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        Self::throw();
     }
 }

@@ -12,8 +12,8 @@ use bursar_alloc::TagHandle;
 
 use self::builder::Weigher;
 use self::ring::{Removed, Ring, Slot};
-use super::contain::drop_each;
 use super::weigh::weigh;
+use crate::contain::drop_each;
 use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, PurgeableFigures, RebuildCost};
 use crate::registry::Entry;
 use crate::try_lock::{try_lock, try_lock_briefly};

@@ -2,7 +2,6 @@
 
 mod bounded_log;
 mod cache;
-pub(crate) mod contain;
 mod pool;
 mod rate_limit;
 mod singletons;

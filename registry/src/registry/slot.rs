@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,6 +10,7 @@ use bursar_alloc::TagHandle;
 
 use super::gate::Gate;
 use super::{Entry, lock};
+use crate::contain::contain;
 use crate::cooldown::{Cooldown, FIRST_WAIT};
 use crate::error::Error;
 use crate::ladder::{Candidate, Stage};
@@ -81,11 +81,8 @@ impl Slot {
     ) -> Option<Result<T, Panicked>> {
         let _inside = self.gate.enter()?;
         let _tag = self.entry.tag.as_ref().map(TagHandle::enter);
-        let result = catch_unwind(AssertUnwindSafe(|| f(&*self.entry.purgeable)));
-        Some(result.map_err(|payload| {
+        Some(contain(|| f(&*self.entry.purgeable)).ok_or_else(|| {
             self.totals.panics.fetch_add(1, Ordering::Relaxed);
-            // A payload's own destructor may panic too.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
             Panicked
         }))
     }

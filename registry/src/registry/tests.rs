@@ -10,6 +10,7 @@ use bursar_alloc::MAX_TAG_NAME_LEN;
 use super::slot::Panicked;
 use super::*;
 use crate::purge::{PurgeOutcome, PurgeRequest};
+use crate::testing::PanicsWhenDropped;
 
 mod bounds;
 
@@ -151,4 +152,13 @@ fn a_callback_that_panics_is_contained_counted_and_can_be_called_again() {
         assert_eq!(slot.call(|fragile| fragile.purge(&request)), Some(Err(Panicked)));
         assert_eq!(slot.totals().panics.load(Ordering::Relaxed), times);
     }
+}
+
+#[test]
+fn what_a_callback_throws_may_throw_again_when_it_is_dropped() {
+    let registry = Registry::default();
+    let _registration = registry.register(idle("idle")).unwrap();
+    let slot = registry.slots().remove(0);
+    assert_eq!(slot.call(|_| PanicsWhenDropped::throw()), Some(Err(Panicked)));
+    assert_eq!(slot.totals().panics.load(Ordering::Relaxed), 1);
 }

@@ -18,8 +18,8 @@ pub(crate) mod metric;
 use std::time::Duration;
 
 use crate::bursar::BURSAR;
+use crate::contain::contain;
 use crate::history::LevelChange;
-use crate::managed::contain::contain;
 use crate::report::CleanupReport;
 use crate::stats::Stats;
 use crate::status::Shared;
@@ -33,7 +33,7 @@ pub(crate) struct Telemetry {
 
 impl Telemetry {
     /// A reading was taken at `now`.
-    #[cfg_attr(not(feature = "metrics"), expect(unused_variables))]
+    #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nobody is told"))]
     pub(crate) fn sampled(
         &mut self,
         now: Duration,
@@ -47,14 +47,14 @@ impl Telemetry {
     }
 
     /// The level has changed.
-    #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+    #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "nobody is told"))]
     pub(crate) fn level_changed(&self, change: &LevelChange, shared: &Shared) {
         #[cfg(feature = "tracing")]
         tell(shared, || events::level_changed(change));
     }
 
     /// A cleanup was made, or would have been.
-    #[cfg_attr(not(feature = "tracing"), expect(unused_variables))]
+    #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "nobody is told"))]
     pub(crate) fn cleaned_up(
         &self,
         report: &CleanupReport,
@@ -70,7 +70,10 @@ impl Telemetry {
 }
 
 /// Has user code told something, and contains its panic.
-#[cfg_attr(not(any(feature = "metrics", feature = "tracing")), expect(dead_code))]
+#[cfg_attr(
+    not(any(feature = "metrics", feature = "tracing")),
+    expect(dead_code, reason = "nobody is told")
+)]
 fn tell(shared: &Shared, f: impl FnOnce()) {
     let _tag = BURSAR.enter();
     if contain(f).is_none() {

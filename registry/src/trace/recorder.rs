@@ -11,6 +11,7 @@ use super::lines::{Header, write_line};
 use super::{Trace, TraceEvent, TraceItem, TracedCleanup, TracedPurgeable};
 use crate::bursar::BURSAR;
 use crate::clock::Clock;
+use crate::contain::contain;
 use crate::history::is_place_over;
 use crate::pressure::PressureLevel;
 use crate::registry::Registry;
@@ -48,7 +49,11 @@ impl TraceWriter {
         let noted = Arc::clone(&error);
         let body = move || {
             let _tag = BURSAR.enter();
-            let result = record(&header, sources, &mut writer, &stopped);
+            let panicked = || Err(io::Error::other("the writer panicked"));
+            let result = contain(|| record(&header, sources, &mut writer, &stopped));
+            // By itself: a destructor that panics while another panic goes on ends the process.
+            let is_dropped = contain(|| drop(writer)).is_some();
+            let result = result.filter(|_| is_dropped).unwrap_or_else(panicked);
             if let Err(error) = &result {
                 *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
             }
@@ -58,7 +63,7 @@ impl TraceWriter {
         Ok(Self { stop, error, thread: Some(thread) })
     }
 
-    /// What the writer said when it failed, if it has.
+    /// What the writer said when it failed, or that it panicked, if it has.
     #[must_use]
     pub fn error(&self) -> Option<String> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -69,7 +74,7 @@ impl TraceWriter {
     ///
     /// # Errors
     ///
-    /// The writer's, now or before.
+    /// The writer's, now or before, or that it panicked.
     pub fn finish(mut self) -> io::Result<u64> {
         self.end().unwrap_or(Ok(0))
     }
@@ -78,8 +83,8 @@ impl TraceWriter {
         let thread = self.thread.take()?;
         // A recording that has ended by itself does not listen any more.
         let _ = self.stop.send(());
-        let panicked = |_| Err(io::Error::other("the writer panicked"));
-        Some(thread.join().unwrap_or_else(panicked))
+        // What panics in it is contained there.
+        thread.join().ok()
     }
 }
 

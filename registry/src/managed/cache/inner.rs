@@ -14,7 +14,7 @@ use super::flight::Flights;
 use super::shard::{PutRight, Room, Shard};
 use super::table::{NEVER, Nanos, Removed, Slot, Table};
 use crate::clock::Clock;
-use crate::managed::contain::drop_each_then_panic;
+use crate::contain::drop_each_then_panic;
 use crate::managed::spread::part_of;
 
 /// What tells the weight of a value that was made elsewhere.

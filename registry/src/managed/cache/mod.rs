@@ -30,7 +30,7 @@ pub use self::stats::CacheStats;
 use self::builder::{check_max_bytes, check_max_entries};
 use self::inner::{Incoming, Inner};
 use self::table::Removed;
-use super::contain::drop_each_then_panic;
+use crate::contain::drop_each_then_panic;
 use crate::error::Error;
 
 /// A cache whose bytes are counted under a tag, and that gives up its oldest entries when the

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Cache;
 use super::inner::Inner;
 use super::table::Removed;
-use crate::managed::contain::drop_each_then_panic;
+use crate::contain::drop_each_then_panic;
 use crate::purge::{Bounds, PurgeOutcome, PurgeRequest, Purgeable, PurgeableFigures};
 use crate::registry::Entry;
 

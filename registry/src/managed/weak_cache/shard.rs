@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use lru::LruCache;
 
 use super::stats::WeakCacheStats;
-use crate::managed::contain::drop_each;
+use crate::contain::drop_each;
 use crate::try_lock::{try_lock, try_lock_briefly};
 
 /// Entries in order of use. Keys are dropped when the lock is no longer held: their destructors

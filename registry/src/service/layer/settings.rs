@@ -12,7 +12,7 @@ use super::route::{FindRoute, RouteRequest, first_segment, is_health_check, labe
 use super::summary::{RequestSummary, Summary};
 use super::upkeep::Upkeep;
 use crate::bursar::{BURSAR, Handle};
-use crate::managed::contain::contain;
+use crate::contain::contain;
 use crate::service::request_log::{EndedRequest, Label, LoggedRequest, is_failed};
 use crate::service::{RequestLog, RequestScope, Reservation, Shedding};
 

@@ -6,7 +6,7 @@ use crate::budget::Budget;
 use crate::config::Config;
 use crate::monitor::{Monitor, Settings};
 use crate::profile::Profile;
-use crate::testing::{FakeCache, FakeClock, FakeProcess, MIB};
+use crate::testing::{FakeCache, FakeClock, FakeProcess, MIB, PanicsWhenDropped};
 
 struct Setting {
     process: FakeProcess,
@@ -144,6 +144,32 @@ fn a_writer_that_fails_ends_the_recording_and_is_told_of() {
     }
     assert_eq!(recording.error().unwrap(), "no space left");
     assert_eq!(recording.finish().unwrap_err().to_string(), "no space left");
+}
+
+#[test]
+fn a_writer_that_panics_ends_the_recording_and_is_told_of() {
+    struct Throwing;
+    impl Write for Throwing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            PanicsWhenDropped::throw();
+            Ok(0)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    impl Drop for Throwing {
+        fn drop(&mut self) {
+            PanicsWhenDropped::throw();
+        }
+    }
+    let trace = Trace::new(100 * MIB, None, Profile::default()).unwrap();
+    let recording = TraceWriter::start(&trace, setting().recorded, Throwing).unwrap();
+    while recording.error().is_none() {
+        thread::yield_now();
+    }
+    assert_eq!(recording.error().unwrap(), "the writer panicked");
+    assert_eq!(recording.finish().unwrap_err().to_string(), "the writer panicked");
 }
 
 #[test]

@@ -18,12 +18,12 @@ pub(crate) fn contain<T>(f: impl FnOnce() -> T) -> Option<T> {
 
 /// Drops the items one by one, so that two destructors that panic are two panics and not the
 /// end of the process. Answers how many did.
-pub(super) fn drop_each<T>(items: impl IntoIterator<Item = T>) -> u64 {
+pub(crate) fn drop_each<T>(items: impl IntoIterator<Item = T>) -> u64 {
     items.into_iter().map(|item| u64::from(contain(|| drop(item)).is_none())).sum()
 }
 
 /// As [`drop_each`], for where a panic may pass: the first goes on when all items are gone.
-pub(super) fn drop_each_then_panic<T>(items: impl IntoIterator<Item = T>) {
+pub(crate) fn drop_each_then_panic<T>(items: impl IntoIterator<Item = T>) {
     let mut panicked = None;
     for item in items {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(item))) {
@@ -38,22 +38,15 @@ pub(super) fn drop_each_then_panic<T>(items: impl IntoIterator<Item = T>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct PanicsOnDrop;
-
-    impl Drop for PanicsOnDrop {
-        fn drop(&mut self) {
-            panic!("in a destructor");
-        }
-    }
+    use crate::testing::PanicsWhenDropped;
 
     #[test]
     fn every_item_is_dropped_and_every_panic_counted() {
-        assert_eq!(drop_each([(Some(PanicsOnDrop)), None, Some(PanicsOnDrop)]), 2);
+        assert_eq!(drop_each([Some(PanicsWhenDropped), None, Some(PanicsWhenDropped)]), 2);
     }
 
     #[test]
-    fn a_payload_whose_destructor_panics_is_contained_too() {
-        assert!(contain(|| std::panic::panic_any(PanicsOnDrop)).is_none());
+    fn a_payload_that_throws_another_of_its_kind_when_dropped_is_contained_too() {
+        assert!(contain(PanicsWhenDropped::throw).is_none());
     }
 }
