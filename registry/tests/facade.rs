@@ -209,6 +209,23 @@ fn counters_go_on_where_one_bursar_follows_another() {
 }
 
 #[test]
+fn what_a_tag_has_allocated_is_told_once_where_one_bursar_follows_another() {
+    let (board, _turn) = board();
+    let told = || board.value("bursar_tag_allocated_bytes_total{tag=facade/pages}").unwrap();
+    let allocated = |bursar: &Bursar| {
+        let tags = bursar.stats().tags;
+        tags.iter().find(|tag| tag.name == "facade/pages").unwrap().allocated_bytes_total
+    };
+    let _page = PAGES.scope(|| vec![0_u8; 50_000]);
+    let first = start();
+    let (told_before, allocated_before) = (told(), allocated(&first));
+    drop(first);
+    let _page = PAGES.scope(|| vec![0_u8; 70_000]);
+    let second = start();
+    assert_eq!(told() - told_before, (allocated(&second) - allocated_before) as f64);
+}
+
+#[test]
 fn a_recorder_may_allocate_lock_and_read_statistics() {
     let (board, _turn) = board();
     let bursar = Arc::new(start());

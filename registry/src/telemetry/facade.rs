@@ -2,9 +2,10 @@
 //! what a cleanup did, at once.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use metrics::{Label, Recorder, Unit, counter, gauge, histogram, with_recorder};
 
 use super::catalog::{self, CLEANUP_DURATION, families};
@@ -24,14 +25,23 @@ const COLLECTED: &str = "bursar_collected_bytes_total";
 pub(super) struct Facade {
     next_at: Duration,
     is_described: bool,
+    /// Of what began with its Bursar: purgeables, routes, the monitor's own.
+    told: Totals,
 }
 
-/// Totals, by metric and labels.
+/// Totals, by metric and labels, as they were at the last reading: tags that come and go leave
+/// nothing.
 type Totals = BTreeMap<(&'static str, Arc<[String]>), u64>;
 
-/// What the recorder has been told of, which outlives any one monitor, as the recorder does.
-/// Holds what there was at the last reading alone, so that tags that come and go leave nothing.
-static TOLD: Mutex<Totals> = Mutex::new(BTreeMap::new());
+/// What the recorder has been told of what outlives any one Bursar, as the recorder does: tags, the
+/// container, the machine. No lock, which a forked child could find taken for ever.
+static TOLD_OF_PROCESS: ArcSwapOption<Totals> = ArcSwapOption::const_empty();
+
+/// The labels of counters that go on when a Bursar ends.
+const LABELS_OF_PROCESS: [&[&str]; 3] = [&["tag"], &["event"], &["tasks"]];
+
+/// What counters have grown by, with their labels.
+type Increases = Vec<(&'static str, Vec<Label>, u64)>;
 
 impl Facade {
     /// Whether a reading at `now` is to be told; if so, the next is not for a while.
@@ -50,8 +60,7 @@ impl Facade {
             with_recorder(describe);
         }
         let families = families(stats);
-        let increases =
-            increases(&families, &mut TOLD.lock().unwrap_or_else(PoisonError::into_inner));
+        let increases = self.take_increases(&families);
         for family in families.iter().filter(|family| family.metric.kind != Kind::Counter) {
             for series in &family.series {
                 let labels = labels(family, series);
@@ -61,6 +70,24 @@ impl Facade {
         for (name, labels, increase) in increases {
             counter!(target: "bursar", name, labels).increment(increase);
         }
+    }
+
+    /// By how much each counter has grown since it was told last; it then counts as told. Those of
+    /// cleanups are left out.
+    fn take_increases(&mut self, families: &[Family]) -> Increases {
+        let told = families.iter().filter(|family| {
+            family.metric.kind == Kind::Counter
+                && ![CLEANUPS, FREED, COLLECTED].contains(&family.metric.name)
+        });
+        let (of_process, of_bursar): (Vec<_>, Vec<_>) =
+            told.partition(|family| LABELS_OF_PROCESS.contains(&family.labels));
+        let before = TOLD_OF_PROCESS.load_full().unwrap_or_default();
+        let (totals, mut increases) = increases(&of_process, &before);
+        TOLD_OF_PROCESS.store(Some(Arc::new(totals)));
+        let (totals, since) = self::increases(&of_bursar, &self.told);
+        self.told = totals;
+        increases.extend(since);
+        increases
     }
 }
 
@@ -89,27 +116,22 @@ fn describe(recorder: &dyn Recorder) {
     }
 }
 
-/// By how much each counter has grown since `told`, which then has what is told now. A total below
-/// what was told has begun anew. Those of cleanups are left out.
-fn increases(families: &[Family], told: &mut Totals) -> Vec<(&'static str, Vec<Label>, u64)> {
-    let of_cleanups = [CLEANUPS, FREED, COLLECTED];
-    let counters = families.iter().filter(|family| {
-        family.metric.kind == Kind::Counter && !of_cleanups.contains(&family.metric.name)
-    });
+/// The totals of these counters, and by how much each has grown since `before`. One below what it
+/// was has begun anew.
+fn increases(counters: &[&Family], before: &Totals) -> (Totals, Increases) {
     let (mut totals, mut increases) = (Totals::new(), Vec::new());
     for family in counters {
         for series in &family.series {
             // Whole units: the facade's counters have no fractions.
             let total = series.value.as_whole();
             let key = (family.metric.name, Arc::clone(&series.label_values));
-            let before = told.get(&key).copied().unwrap_or(0);
+            let before = before.get(&key).copied().unwrap_or(0);
             let increase = total.checked_sub(before).unwrap_or(total);
             totals.insert(key, total);
             increases.push((family.metric.name, labels(family, series), increase));
         }
     }
-    *told = totals;
-    increases
+    (totals, increases)
 }
 
 fn labels(family: &Family, series: &Series) -> Vec<Label> {
