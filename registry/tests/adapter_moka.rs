@@ -2,10 +2,11 @@
 #![cfg(feature = "moka")]
 
 mod adapter_support;
+mod turn;
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
@@ -16,14 +17,9 @@ use bursar::{
     PurgeOutcome, Tag,
 };
 use moka::notification::ListenerFuture;
+use turn::take_turn;
 
 /// What one thread frees of a moka cache, any thread may have to wait for: the tests take turns.
-static TURN: Mutex<()> = Mutex::new(());
-
-fn take_turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 fn filled(tag: &'static Tag) -> moka::sync::Cache<u64, Bytes> {
     let _tag = tag.enter();
     let cache = moka::sync::Cache::new(100_000);

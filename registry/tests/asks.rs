@@ -1,9 +1,11 @@
 //! What is asked of a running Bursar by those who do not wait for it. One runs in a process at a
 //! time, so the tests take turns.
 
+mod turn;
+
 use std::pin::pin;
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
@@ -12,15 +14,10 @@ use bursar::{
     AccountingAllocator, Bursar, Entry, Error, PressureLevel, PurgeDeferral, PurgeOutcome,
     PurgeRequest, Purgeable, Reservation, Shedding, System,
 };
+use turn::take_turn;
 
 #[global_allocator]
 static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
-
-static TURN: Mutex<()> = Mutex::new(());
-
-fn take_turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 const MIB: u64 = 1 << 20;
 

@@ -1,22 +1,19 @@
 //! What is asked of a Bursar directly, with and without a thread. One runs in a process at a
 //! time, so the tests take turns.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod turn;
+
+use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 
 use bursar::{
     AccountingAllocator, Bursar, Cache, EmergencyReport, Entry, Error, PressureLevel, Profile,
     PurgeOutcome, PurgeRequest, Purgeable, System, Tag, tag_usage,
 };
+use turn::take_turn;
 
 #[global_allocator]
 static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
-
-static TURN: Mutex<()> = Mutex::new(());
-
-fn take_turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 const MIB: usize = 1 << 20;
 

@@ -1,20 +1,20 @@
 //! The doctor, over a real process.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod turn;
+
+use std::sync::Arc;
 
 use bursar::{
     AccountingAllocator, Advice, AdviceCode, Bursar, Cache, Checkup, Severity, System, Tag, examine,
 };
+use tokio::sync::MutexGuard;
+use turn::take_turn;
 
 #[global_allocator]
 static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
 
-/// One Bursar runs in a process at a time.
-static TURN: Mutex<()> = Mutex::new(());
-
 fn start() -> (MutexGuard<'static, ()>, Bursar) {
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    (turn, Bursar::builder().budget("64MiB").threadless(true).start().unwrap())
+    (take_turn(), Bursar::builder().budget("64MiB").threadless(true).start().unwrap())
 }
 
 /// What is found apart from what the machine is like that the test runs on.

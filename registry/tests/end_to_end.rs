@@ -1,8 +1,10 @@
 //! The real thing: allocator, monitor thread and callbacks in one process. One Bursar runs in a
 //! process at a time, so the tests take turns.
 
+mod turn;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use bursar::{
     AccountingAllocator, Budget, Bursar, Cache, Entry, Error, Pool, PressureLevel, Profile,
     PurgeOutcome, PurgeRequest, Purgeable, Registration, Registry, Stage, Tag, tag_usage,
 };
+use turn::take_turn;
 
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
@@ -18,12 +21,6 @@ static ALLOCATOR: AccountingAllocator<bursar::Jemalloc> =
 #[cfg(not(feature = "jemalloc"))]
 #[global_allocator]
 static ALLOCATOR: AccountingAllocator<bursar::System> = AccountingAllocator::new(bursar::System);
-
-static TURN: Mutex<()> = Mutex::new(());
-
-fn take_turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
 
 /// With next to no wait after a futile cleanup, for tests that make many.
 fn start() -> Bursar {

@@ -6,8 +6,9 @@ mod browser;
 mod real;
 mod server;
 mod service;
+#[path = "../turn/mod.rs"]
+mod turn;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 #[cfg(feature = "serve")]
 use std::thread;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 use self::browser::{Browser, Visit};
 use self::server::{Answer, Server};
 use self::service::{HOSTILE_ROUTE, Service, answer};
+use self::turn::take_turn;
 
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
@@ -26,13 +28,6 @@ static ALLOCATOR: AccountingAllocator<bursar::Jemalloc> =
 #[cfg(not(feature = "jemalloc"))]
 #[global_allocator]
 static ALLOCATOR: AccountingAllocator<bursar::System> = AccountingAllocator::new(bursar::System);
-
-/// One Bursar runs in a process at a time.
-static TURN: Mutex<()> = Mutex::new(());
-
-fn take_turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// As wide as a small telephone: windows cannot be that narrow, frames can.
 const NARROW: &str = "<body><iframe src=/memory/ width=360 height=800 style=border:0></iframe>";

@@ -7,7 +7,8 @@ use tokio::net::TcpListener;
 
 use super::browser::{Browser, Loaded};
 use super::service::{HOSTILE_ROUTE, Service};
-use super::{take_turn, thread};
+use super::thread;
+use super::turn::{TURN, take_turn};
 
 /// How long the page's clock runs: it asks every second.
 const SECONDS: u32 = 4;
@@ -60,9 +61,8 @@ fn it_lives_on_a_port_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[allow(clippy::await_holding_lock, reason = "each test has its own runtime")]
 async fn it_lives_inside_a_router_with_and_without_a_slash() {
-    let _turn = take_turn();
+    let _turn = TURN.lock().await;
     let Some(browser) = Browser::find() else { return };
     let (service, _log) = lively();
     let endpoints = Endpoints::new(service.bursar()).dashboard(true);

@@ -3,10 +3,12 @@
 #![cfg(feature = "handlers")]
 
 mod mounted;
+#[path = "../turn/mod.rs"]
+mod turn;
 
 use std::hint::black_box;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
@@ -19,15 +21,10 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use serde_json::Value;
+use turn::take_turn;
 
 #[global_allocator]
 static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
-
-static TURN: Mutex<()> = Mutex::new(());
-
-fn take_turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
 
 fn start() -> Bursar {
     Bursar::builder().budget("32MiB").threadless(true).start().unwrap()

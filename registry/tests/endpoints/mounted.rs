@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
+use super::turn::TURN;
 use super::*;
 
 /// Sends a request as it is, and reads until the server closes.
@@ -30,9 +31,8 @@ fn parts(answer: &str) -> (&str, &str) {
 }
 
 #[tokio::test]
-#[allow(clippy::await_holding_lock, reason = "each test has its own runtime")]
 async fn axum_serves_them_under_any_path() {
-    let _turn = take_turn();
+    let _turn = TURN.lock().await;
     let bursar = start();
     let router = Router::new().nest_service("/internal/memory", Endpoints::new(&bursar));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -61,9 +61,8 @@ async fn axum_serves_them_under_any_path() {
 }
 
 #[tokio::test]
-#[allow(clippy::await_holding_lock, reason = "each test has its own runtime")]
 async fn hyper_serves_them() {
-    let _turn = take_turn();
+    let _turn = TURN.lock().await;
     let bursar = start();
     let endpoints = Endpoints::new(&bursar);
     let (client, server) = tokio::io::duplex(1 << 20);
@@ -81,9 +80,8 @@ async fn hyper_serves_them() {
 }
 
 #[tokio::test]
-#[allow(clippy::await_holding_lock, reason = "each test has its own runtime")]
 async fn they_are_a_tower_service_for_any_body() {
-    let _turn = take_turn();
+    let _turn = TURN.lock().await;
     let bursar = start();
     let endpoints = Endpoints::new(&bursar);
     let with_text = Request::get("/health").body("a body that nobody reads").unwrap();

@@ -1,12 +1,13 @@
 //! The server over real sockets. One Bursar runs in a process at a time, so the tests take turns.
 #![cfg(feature = "serve")]
 
+#[path = "../turn/mod.rs"]
+mod turn;
 #[cfg(unix)]
 mod unix;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use bursar::{
@@ -16,15 +17,10 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use turn::{TURN, take_turn};
 
 #[global_allocator]
 static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
-
-static TURN: Mutex<()> = Mutex::new(());
-
-fn take_turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
 
 fn start() -> Bursar {
     Bursar::builder().budget("64MiB").start().unwrap()
@@ -74,9 +70,8 @@ fn what_is_served_on_a_port_is_read_back() {
 }
 
 #[tokio::test]
-#[allow(clippy::await_holding_lock, reason = "each test has its own runtime")]
 async fn a_real_client_asks_on_one_connection_again_and_again() {
-    let _turn = take_turn();
+    let _turn = TURN.lock().await;
     let bursar = start();
     let server = StatsServer::tcp("localhost:0").start(Endpoints::new(&bursar)).unwrap();
     let stream = tokio::net::TcpStream::connect(server.local_addr().unwrap()).await.unwrap();
