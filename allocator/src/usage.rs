@@ -29,18 +29,24 @@ pub struct TagUsage {
     /// Bytes allocated and not yet freed.
     pub live_bytes: u64,
     /// Blocks allocated and not yet freed.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub live_blocks: u64,
     /// Bytes outside the heap, by [`Charge`](crate::Charge). Not part of any other figure here.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub charged_bytes: u64,
     /// `live_bytes` of this tag and of all that are parts of it.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub subtree_live_bytes: u64,
     /// `charged_bytes` of this tag and of all that are parts of it.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub subtree_charged_bytes: u64,
     /// The highest `live_bytes` that any reading saw. A running monitor reads whenever the
     /// budget's headroom is used up.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub peak_bytes: u64,
     /// What `live_bytes` can have come to between two readings, at most: `peak_bytes` and the
     /// error bound on top of it. The more is allocated between two readings, the looser.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub peak_at_most_bytes: u64,
     /// Bytes allocated since the process began, or since the tag was made at run time; growth by
     /// `realloc` and what a retag brought included.

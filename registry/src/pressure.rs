@@ -89,6 +89,7 @@ pub struct Sample {
     /// Requested bytes not yet freed.
     pub live_bytes: u64,
     /// Bytes outside the heap, declared by a `Charge`.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub charged_bytes: u64,
     /// Bytes in pages that hold live blocks, by the backend.
     pub active_bytes: Option<u64>,

@@ -26,6 +26,7 @@ pub struct SystemUsage {
 /// were not idle did. The averages move every 2 seconds; the totals tell of shorter spells.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct MemoryStall {
     /// Share of the last 10 seconds in which some task stood still, in percent: 0 to 100.

@@ -20,17 +20,22 @@ pub struct CleanupReport {
     /// The tag that was over its own budget, where that was what pressed.
     pub tag: Option<String>,
     /// Whether this is what would have been done: nothing was asked, and nothing freed.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub observed_only: bool,
     /// Whether it ended early, with pages left to give back, since usage reached the next
     /// watermark meanwhile.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub is_cut_short: bool,
     /// Held bytes it was to free; 0 where only pages were to be given back, `u64::MAX` for all.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub target_bytes: u64,
     /// Bytes that callbacks freed, heap and charged, as measured.
     pub freed_bytes: u64,
     /// What the process, or the tag, held before: live and charged bytes.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub held_bytes_before: u64,
     /// What it held after; other threads went on allocating meanwhile.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub held_bytes_after: u64,
     /// Bytes of freed pages that went back to the system, where the allocator knows.
     pub collected_bytes: Option<u64>,
@@ -39,6 +44,7 @@ pub struct CleanupReport {
     /// How long it took.
     pub elapsed: Duration,
     /// Its stages, in order.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub stages: Vec<StageReport>,
 }
 
@@ -56,6 +62,7 @@ pub struct StageReport {
     /// How long it took.
     pub elapsed: Duration,
     /// Each callback that was made, in order.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub purges: Vec<PurgeReport>,
 }
 
@@ -69,6 +76,7 @@ pub struct PurgeReport {
     /// How it went.
     pub status: PurgeStatus,
     /// Bytes it was asked for; `u64::MAX` for all.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub asked_bytes: u64,
     /// Bytes it says it freed.
     pub claimed_bytes: u64,

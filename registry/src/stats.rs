@@ -26,6 +26,10 @@ use crate::status::{Shared, Stall, Status};
 /// Tags and live bytes are read now; `sample`, the level and what goes with it are the monitor's
 /// last reading, at most one interval old.
 ///
+/// With the feature `serde` the JSON of another version with the same `FORMAT_VERSION` can be
+/// read: what only later versions say may be missing, and is 0, empty or `None` then; what is not
+/// known here is passed over.
+///
 /// # Examples
 ///
 /// ```
@@ -57,23 +61,29 @@ pub struct Stats {
     /// What the footprint is kept to.
     pub soft_limit_bytes: u64,
     /// The shares of it at which the levels begin.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "crate::config::watermarks_as_read"))]
     pub watermarks: Watermarks,
     /// The limit in force, whose it is, and what the other sources of limits said.
     pub limits: LimitReport,
     /// Requested bytes not yet freed.
     pub live_bytes: u64,
     /// Blocks not yet freed.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub live_blocks: u64,
     /// Bytes outside the heap, declared by a `Charge`.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub charged_bytes: u64,
     /// Bytes that are reserved and not held yet, by a [`Reservation`](crate::Reservation).
+    #[cfg_attr(feature = "serde", serde(default))]
     pub reserved_bytes: u64,
     /// The highest `live_bytes` that any reading saw.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub peak_bytes: u64,
     /// The monitor's last reading.
     pub sample: Sample,
     /// Figures that the last reading could not read, by their names in [`Sample`], each with the
     /// reason.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub unavailable: BTreeMap<String, String>,
     /// The allocator behind the accounting.
     pub backend: Option<String>,
@@ -82,29 +92,40 @@ pub struct Stats {
     /// Each purgeable registered, the largest first.
     pub purgeables: Vec<PurgeableStats>,
     /// Each route that requests were logged for, the one with the most allocated first.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub routes: Vec<RouteStats>,
     /// The requests of the last hour that needed most at once, the heaviest first.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub heaviest_requests: Vec<HeavyRequest>,
     /// Requests that are being answered now.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub requests_in_flight: u64,
     /// Names that the configuration has `max_bytes` or `max_entries` for, and that nothing was
     /// registered under so far: misspelt, or still to come.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub bounds_unused: Vec<String>,
     /// Cleanups made.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub cleanups_total: u64,
     /// Cleanups that freed next to nothing, or for which there was nothing to ask.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub futile_cleanups_total: u64,
     /// Cleanups put off since those before had had their share of a core.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub deferred_cleanups_total: u64,
     /// Times that cleanups were put off while a [`PurgeDeferral`](crate::PurgeDeferral) lived, once
     /// each however long it took.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub purge_deferrals_total: u64,
     /// Bytes that callbacks freed, heap and charged, as measured.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub freed_bytes_total: u64,
     /// Bytes of freed pages given back to the system, where the allocator knows.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub collected_bytes_total: u64,
     /// Panics of a `metrics` recorder or a `tracing` subscriber while it was told of a reading, a
     /// level or a cleanup. Contained: what else it was to be told then is lost.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub telemetry_panics_total: u64,
     /// Why nothing is done although usage is high, if that is so.
     pub cooldown: Option<Cooldown>,
@@ -130,8 +151,10 @@ pub struct PurgeableStats {
     /// The stage that asks it.
     pub stage: Stage,
     /// Lower is asked first.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub priority: i8,
     /// Cheaper is asked first, within a priority.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub rebuild_cost: RebuildCost,
     /// The bytes that the configuration bounded it to when it was registered; `None` if the
     /// configuration says nothing, whatever bounds it has of its own.
@@ -147,14 +170,19 @@ pub struct PurgeableStats {
     /// How often something was asked of it and not there, if it counts that.
     pub misses_total: Option<u64>,
     /// Times it was asked.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub purges_total: u64,
     /// Times it was busy.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub busy_total: u64,
     /// Times it panicked.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub panics_total: u64,
     /// Bytes it says it freed.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub claimed_bytes_total: u64,
     /// Bytes it freed, as measured.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub freed_bytes_total: u64,
     /// Why it is passed over for a while, if it is.
     pub cooldown: Option<Cooldown>,

@@ -1,12 +1,18 @@
 //! Statistics as JSON.
 #![cfg(feature = "serde")]
 
+mod turn;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bursar::{
-    AccountingAllocator, Bounds, Bursar, Config, Entry, LimitSource, PurgeOutcome, PurgeRequest,
-    Purgeable, RebuildCost, RequestScope, RequestUsage, Stats, System,
+    AccountingAllocator, Bounds, Bursar, Config, Entry, LimitSource, PressureLevel, PurgeOutcome,
+    PurgeRequest, Purgeable, RebuildCost, RequestLog, RequestScope, RequestUsage, Stats, System,
+    Tag,
 };
+use serde_json::{Map, Value};
+use turn::take_turn;
 
 #[global_allocator]
 static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
@@ -29,6 +35,7 @@ impl Purgeable for Pages {
 
 #[test]
 fn statistics_go_to_json_and_back() {
+    let _turn = take_turn();
     let mut config = Config::default();
     config.limit_bytes = Some(128 << 20);
     let builder = Bursar::builder().config(config).budget("64MiB");
@@ -54,6 +61,105 @@ fn statistics_go_to_json_and_back() {
     assert!(lambda.is_some() && cgroup.is_some(), "the others are asked too: {limits:?}");
     let text = stats.to_string();
     assert!(text.contains("\nlimit from given: 128.0 MiB (limit_bytes)\n"), "{text}");
+}
+
+/// A reading in which each list has something.
+fn full_reading() -> Value {
+    static PAGES: Tag = Tag::new("pages");
+    let bursar = Bursar::builder().budget("64MiB").threadless(true).start().unwrap();
+    let _registration = bursar.register(Entry::new("pages", Arc::new(Pages)).tag(&PAGES)).unwrap();
+    let log = RequestLog::builder(&bursar).heavy_from_bytes(0).build();
+    log.begin("GET /").finish(200);
+    bursar.reclaim(PressureLevel::Warning).unwrap();
+    serde_json::to_value(bursar.stats()).unwrap()
+}
+
+/// The ways to all objects of other versions' making within `value`. Times and the answers of
+/// sources of limits are none of them: they have the form of their kind, or cannot be read.
+fn objects(value: &Value, way: &str) -> Vec<String> {
+    let (own, inner): (_, Vec<(String, &Value)>) = match value {
+        Value::Object(object) if object.contains_key("secs") => return Vec::new(),
+        Value::Object(object) => {
+            (Some(way.to_owned()), object.iter().map(|(name, of)| (name.clone(), of)).collect())
+        }
+        Value::Array(list) => {
+            (None, list.iter().enumerate().map(|(index, of)| (index.to_string(), of)).collect())
+        }
+        _ => return Vec::new(),
+    };
+    let inner = inner.into_iter().filter(|(name, _)| name != "answer");
+    let inner = inner.flat_map(|(name, of)| objects(of, &format!("{way}/{name}")));
+    own.into_iter().chain(inner).collect()
+}
+
+/// Whether a reading can be read when `change` has been made to the object at `way`.
+fn is_read(reading: &Value, way: &str, change: impl FnOnce(&mut Map<String, Value>)) -> bool {
+    let mut reading = reading.clone();
+    change(reading.pointer_mut(way).and_then(Value::as_object_mut).unwrap());
+    serde_json::from_value::<Stats>(reading).is_ok()
+}
+
+/// What every version says. Another field may be missing, and so must one be that is new.
+const SAID_BY_ALL: [&str; 32] = [
+    "heaviest_requests/at",
+    "heaviest_requests/elapsed",
+    "heaviest_requests/route",
+    "heaviest_requests/usage",
+    "last_cleanup/diagnosis",
+    "last_cleanup/elapsed",
+    "last_cleanup/freed_bytes",
+    "last_cleanup/level",
+    "last_cleanup/started_at",
+    "level",
+    "limits",
+    "limits/candidates/answer",
+    "limits/candidates/source",
+    "live_bytes",
+    "purgeables",
+    "purgeables/name",
+    "purgeables/purgeable_bytes",
+    "purgeables/stage",
+    "sample",
+    "sample/live_bytes",
+    "soft_limit_bytes",
+    "tags",
+    "tags/allocated_bytes_total",
+    "tags/live_bytes",
+    "tags/name",
+    "uptime",
+    "usage_ratio",
+    "version",
+    "watermarks",
+    "watermarks/critical",
+    "watermarks/emergency",
+    "watermarks/warning",
+];
+
+#[test]
+fn statistics_of_a_version_that_says_less_are_read() {
+    let _turn = take_turn();
+    let reading = full_reading();
+    let mut needed = BTreeSet::new();
+    for way in objects(&reading, "") {
+        for name in reading.pointer(&way).and_then(Value::as_object).unwrap().keys() {
+            if !is_read(&reading, &way, |object| drop(object.remove(name))) {
+                let way = way.split('/').filter(|part| part.parse::<usize>().is_err());
+                needed.insert(way.chain([&**name]).collect::<Vec<_>>().join("/"));
+            }
+        }
+    }
+    let needed: Vec<_> = needed.iter().map(|way| way.trim_start_matches('/')).collect();
+    assert_eq!(needed, SAID_BY_ALL);
+}
+
+#[test]
+fn what_another_version_says_beside_is_passed_over() {
+    let _turn = take_turn();
+    let reading = full_reading();
+    for way in objects(&reading, "") {
+        let more = |object: &mut Map<_, _>| drop(object.insert("new".to_owned(), "thing".into()));
+        assert!(is_read(&reading, &way, more), "{way}");
+    }
 }
 
 #[test]

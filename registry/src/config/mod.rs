@@ -20,6 +20,8 @@ use crate::ladder::{Ladder, Stage};
 use crate::profile::{MAX_TIME, Profile};
 use crate::purge::{Bounds, is_valid_name};
 
+#[cfg(feature = "serde")]
+pub(crate) use profile_format::watermarks_as_read;
 pub use requests::RequestSettings;
 
 /// Every setting of a [`Bursar`](crate::Bursar): one schema for the builder, for files (serde)

@@ -130,6 +130,21 @@ struct WatermarksInFile {
     emergency: f64,
 }
 
+/// The watermarks in the statistics of a process, which may be of another version: what they have
+/// beside is passed over.
+pub(crate) fn watermarks_as_read<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Watermarks, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(remote = "Watermarks")]
+    struct AsRead {
+        warning: f64,
+        critical: f64,
+        emergency: f64,
+    }
+    AsRead::deserialize(deserializer)
+}
+
 impl<'de> Deserialize<'de> for Watermarks {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         WatermarksInFile::deserialize(deserializer)

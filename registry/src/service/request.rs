@@ -73,6 +73,7 @@ struct Counters {
 /// What a request has allocated and freed in the sections that have ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct RequestUsage {
     /// Bytes allocated, growth by `realloc` included.

@@ -157,6 +157,7 @@ pub struct LimitReport {
     /// Whose limit it is.
     pub from: Option<LimitSource>,
     /// Every source, the highest authority first.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub candidates: Vec<LimitCandidate>,
 }
 

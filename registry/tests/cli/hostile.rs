@@ -185,3 +185,20 @@ fn numbers_at_the_ends_of_their_range_are_shown_and_make_no_panic() {
         stdout(&bursar(&arguments), 0);
     }
 }
+
+#[test]
+fn a_service_of_another_version_with_the_same_format_is_shown() {
+    let url = serve(changed(|stats| {
+        let fields = stats.as_object_mut().unwrap();
+        for new_here in ["reserved_bytes", "routes", "heaviest_requests", "requests_in_flight"] {
+            assert!(fields.remove(new_here).is_some(), "{new_here}");
+        }
+        fields.insert("new_there".to_owned(), json!({"figures": [1, 2]}));
+        stats["purgeables"][0]["new_there"] = json!(7);
+        stats["watermarks"]["new_there"] = json!(0.99);
+    }));
+    for arguments in [&["status"][..], &["status", "--verbose"]] {
+        let arguments: Vec<_> = arguments.iter().copied().chain(["--url", &url]).collect();
+        assert!(stdout(&bursar(&arguments), 0).contains("thumbnails"), "{arguments:?}");
+    }
+}

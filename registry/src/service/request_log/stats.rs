@@ -10,6 +10,7 @@ use crate::service::request::RequestUsage;
 /// What the requests of one route have allocated. Sums since the log was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
 #[non_exhaustive]
 pub struct RouteStats {
     /// The method and the route's pattern, as `GET /thumbnail/{id}`; `other` for those past the
