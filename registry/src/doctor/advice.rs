@@ -77,6 +77,8 @@ codes! {
     PeakNearLimit = "peak_near_limit",
     /// The level goes up and down all the time.
     Flapping = "flapping",
+    /// One cleanup follows the other.
+    CleanupsFrequent = "cleanups_frequent",
     /// Few live blocks keep many pages.
     Fragmentation = "fragmentation",
     /// The allocator keeps many freed pages.

@@ -6,13 +6,14 @@ use super::advice::{AdviceCode, Severity};
 use super::checkup::Checkup;
 use super::found::{Found, Kinds, shown, span};
 use crate::pressure::PressureLevel;
+use crate::stats::Stats;
 
 pub(super) fn examine(checkup: &Checkup) -> Kinds {
     let findings = [
         stalled(checkup),
         emergency_reached(checkup),
         peak_near_limit(checkup),
-        flapping(checkup),
+        flapping(checkup).or_else(|| cleanups_frequent(checkup)),
         cooling_down(checkup),
         cleanups_deferred(checkup),
         observe_only(checkup),
@@ -141,6 +142,54 @@ fn flapping(checkup: &Checkup) -> Option<Found> {
              or widen `hysteresis` and raise `targets`, so that a cleanup lasts for longer",
         )
     })
+}
+
+/// The time in which there is one cleanup at least, where they are frequent. A level lasts for its
+/// dwell of a second at least: with a cleanup in two, it is not normal for most of the time.
+const FREQUENT_WITHIN: Duration = Duration::from_secs(2);
+/// The shortest time between two readings by which it is judged: a burst is over before.
+const FREQUENT_FOR: Duration = Duration::from_secs(8);
+
+/// Told where the level stays up, so that nothing goes up and down: a cache that is bounded by
+/// the budget alone, under load. A cleanup that was not made is a finding of its own.
+fn cleanups_frequent(checkup: &Checkup) -> Option<Found> {
+    let (stats, earlier) = (&checkup.stats, checkup.earlier.as_ref()?);
+    let span = checkup.span().filter(|span| *span >= FREQUENT_FOR)?;
+    // At both ends, so that they did not come all at once in between.
+    let has_just_cleaned_up = |stats: &Stats| {
+        let report = stats.last_cleanup.as_ref().filter(|report| !report.observed_only);
+        report
+            .is_some_and(|report| stats.uptime.saturating_sub(report.started_at) <= FREQUENT_WITHIN)
+    };
+    let made = stats.cleanups_total.saturating_sub(earlier.cleanups_total);
+    let is_frequent = made as f64 * FREQUENT_WITHIN.as_secs_f64() >= span.as_secs_f64();
+    if !(is_frequent && has_just_cleaned_up(earlier) && has_just_cleaned_up(stats)) {
+        return None;
+    }
+    let freed = stats.freed_bytes_total.saturating_sub(earlier.freed_bytes_total);
+    let found =
+        Found::new(Severity::Notice, AdviceCode::CleanupsFrequent, "one cleanup follows the other")
+            .of_bytes(freed)
+            .figure("made", made)
+            .time("within", span)
+            .size("freed", freed);
+    Some(freed_most(checkup, found).remedy(
+        "Bound what fills up again (`max_bytes`) so that it is full below the warning watermark: \
+         it then evicts as it takes in; or raise `targets`, so that a cleanup lasts for longer",
+    ))
+}
+
+/// With the purgeable that has freed most since the earlier reading, if one has freed anything.
+fn freed_most(checkup: &Checkup, found: Found) -> Found {
+    let before = checkup.earlier_purgeables();
+    let freed = checkup.stats.purgeables.iter().map(|purgeable| {
+        let before = before.get(&*purgeable.name).map_or(0, |before| before.freed_bytes_total);
+        (purgeable.freed_bytes_total.saturating_sub(before), &purgeable.name)
+    });
+    match freed.max() {
+        Some((freed @ 1.., name)) => found.figure("most by", shown(name)).size("with", freed),
+        _ => found,
+    }
 }
 
 fn cooling_down(checkup: &Checkup) -> Option<Found> {

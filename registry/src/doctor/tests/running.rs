@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cooldown::Cooldown;
+use crate::report::CleanupReport;
 use crate::status::Stall;
 
 #[test]
@@ -60,6 +61,55 @@ fn a_level_that_goes_up_and_down_all_the_time_is_a_notice_while_it_does() {
     assert_eq!(at(4, 700), [], "it has stopped");
 }
 
+/// The report of a cleanup that began when the process had run for so long.
+fn cleanup(started_at: Duration) -> CleanupReport {
+    CleanupReport {
+        level: PressureLevel::Warning,
+        diagnosis: Diagnosis::Live,
+        tag: None,
+        observed_only: false,
+        is_cut_short: false,
+        target_bytes: MIB,
+        freed_bytes: MIB,
+        held_bytes_before: 0,
+        held_bytes_after: 0,
+        collected_bytes: None,
+        started_at,
+        elapsed: Duration::ZERO,
+        stages: Vec::new(),
+    }
+}
+
+/// What is found at the end of ten seconds with so many cleanups, the last before each reading so
+/// long ago.
+fn after_cleanups(made: u64, ago: [Duration; 2]) -> Vec<Advice> {
+    const SPAN: Duration = Duration::from_secs(10);
+    let reading = |uptime, made, ago| {
+        with(|stats| {
+            (stats.uptime, stats.cleanups_total) = (uptime, 100 + made);
+            stats.last_cleanup = Some(cleanup(uptime - ago));
+            let freed_bytes = made * MIB;
+            stats.freed_bytes_total += freed_bytes;
+            stats.purgeables[0].freed_bytes_total += freed_bytes;
+            stats.purgeables[0].claimed_bytes_total += freed_bytes;
+            stats.purgeables[0].hits_total = Some(90_000 + made);
+        })
+    };
+    let (earlier, now) = (reading(UPTIME - SPAN, 0, ago[0]), reading(UPTIME, made, ago[1]));
+    examine(&Checkup::new(now).with_earlier(earlier))
+}
+
+#[test]
+fn one_cleanup_after_the_other_is_a_notice_and_a_burst_of_them_is_not() {
+    let (now, long_ago) = (Duration::from_millis(400), Duration::from_secs(5));
+    let says = ["made 20", "within 10s", "freed 20.0 MiB", "most by pages", "max_bytes"];
+    let code = AdviceCode::CleanupsFrequent;
+    assert_only(after_cleanups(20, [now, now]), code, Severity::Notice, &says);
+    assert_eq!(after_cleanups(4, [now, now]), [], "now and then");
+    assert_eq!(after_cleanups(20, [long_ago, now]), [], "it has just begun");
+    assert_eq!(after_cleanups(20, [now, long_ago]), [], "it is over");
+}
+
 #[test]
 fn a_wait_under_pressure_is_told_with_its_reason() {
     let cooldown = Cooldown {
@@ -94,21 +144,8 @@ fn that_it_only_observes_is_a_notice_in_calm_and_a_warning_under_pressure() {
     let observed = |level| {
         with(|stats| {
             stats.level = level;
-            stats.last_cleanup = Some(crate::report::CleanupReport {
-                level: PressureLevel::Warning,
-                diagnosis: Diagnosis::Live,
-                tag: None,
-                observed_only: true,
-                is_cut_short: false,
-                target_bytes: MIB,
-                freed_bytes: 0,
-                held_bytes_before: 0,
-                held_bytes_after: 0,
-                collected_bytes: None,
-                started_at: Duration::ZERO,
-                elapsed: Duration::ZERO,
-                stages: Vec::new(),
-            });
+            let observed_only = true;
+            stats.last_cleanup = Some(CleanupReport { observed_only, ..cleanup(UPTIME) });
         })
     };
     let code = AdviceCode::ObserveOnly;
