@@ -37,7 +37,7 @@ async fn show() -> Result<(), Failure> {
     let environment = Environment::start(&std::env::current_exe()?, 128).await?;
     println!("an environment of 128 MB");
     for path in ["/report/1", "/report/1", "/health"] {
-        environment.show(path).await?;
+        invoke_and_print(&environment, path).await?;
     }
     if environment.freeze()? {
         println!("frozen and thawed");
@@ -48,7 +48,14 @@ async fn show() -> Result<(), Failure> {
     }
     println!("398 more reports, 280 MB of them in all");
     for path in ["/hold/125", "/report/1", "/health", "/release", "/report/1", "/health"] {
-        environment.show(path).await?;
+        invoke_and_print(&environment, path).await?;
     }
+    Ok(())
+}
+
+async fn invoke_and_print(environment: &Environment, path: &str) -> Result<(), Failure> {
+    let answer = environment.invoke(path).await?;
+    let body = answer["body"].as_str().unwrap_or_default();
+    println!("{path}: {} {body}", answer["statusCode"]);
     Ok(())
 }

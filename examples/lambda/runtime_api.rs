@@ -68,14 +68,6 @@ impl Environment {
         }
     }
 
-    /// Invokes it and prints what it answers.
-    pub(crate) async fn show(&self, path: &str) -> Result<(), Failure> {
-        let answer = self.invoke(path).await?;
-        let body = answer["body"].as_str().unwrap_or_default();
-        println!("{path}: {} {body}", answer["statusCode"]);
-        Ok(())
-    }
-
     /// Stops the process as Lambda freezes one between invocations; false where that cannot be.
     pub(crate) fn freeze(&self) -> Result<bool, Failure> {
         self.signal("STOP")

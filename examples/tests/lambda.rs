@@ -1,7 +1,6 @@
 //! The Lambda example, driven as Lambda drives a function: warm, frozen and thawed, over its
 //! limit, and out of memory.
 
-#[allow(dead_code, reason = "the example shows what it does as well")]
 #[path = "../lambda/runtime_api.rs"]
 mod runtime_api;
 
