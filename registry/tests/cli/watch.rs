@@ -133,3 +133,13 @@ fn what_makes_no_trace_is_refused() {
     assert_eq!(output.status.code(), Some(5), "{stderr}");
     assert!(stderr.contains("makes no trace"), "{stderr}");
 }
+
+#[test]
+fn more_seconds_than_a_year_has_are_refused_with_what_is_allowed() {
+    let seconds = u64::MAX.to_string();
+    let arguments = ["watch", "--record", "never.trace", "--seconds", &seconds];
+    let output = bursar(&[&arguments[..], &["--socket", "/no/such/socket"]].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("--seconds") && stderr.contains("31536000"), "{stderr}");
+}

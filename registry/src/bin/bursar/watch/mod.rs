@@ -40,8 +40,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     record: PathBuf,
 
-    /// End after so many seconds
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// End after so many seconds, up to a year
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     seconds: Option<u64>,
 
     /// How often the statistics are asked for
