@@ -17,7 +17,8 @@ fn quality(headers: &HeaderMap, media_type: &str) -> f64 {
         parts.next()?.eq_ignore_ascii_case(media_type).then_some(parts)
     });
     let qualities = ranges.map(|mut parameters| {
-        let given = parameters.find_map(|parameter| parameter.strip_prefix("q="));
+        let given =
+            parameters.find_map(|parameter| parameter.strip_prefix(['q', 'Q'])?.strip_prefix('='));
         given.map_or(1.0, |given| given.parse().unwrap_or(0.0))
     });
     qualities.fold(0.0, f64::max)
@@ -61,8 +62,8 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_the_older_text_too() {
-        for quality in ["0", "", "x", "NaN", "-1"] {
-            let accepted = format!("application/openmetrics-text;q={quality}");
+        for quality in ["q=0", "Q=0", "q=", "q=x", "q=NaN", "q=-1"] {
+            let accepted = format!("application/openmetrics-text;{quality}");
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, accepted.parse().unwrap());
             assert!(!prefers_open_metrics(&headers), "{accepted}");
