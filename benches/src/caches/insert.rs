@@ -102,7 +102,6 @@ fn of_insert(cache: &Cache<u64, Value>) -> Contestant<'_> {
 }
 
 /// A value that is made by the cache and weighed.
-// To be switched to `Cache::insert_with`, which looks nothing up, once there is one.
 fn of_weighed_insert(cache: &Cache<u64, Value>) -> Contestant<'_> {
     Contestant {
         title: "Cache::insert_with",
