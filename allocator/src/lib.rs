@@ -27,6 +27,8 @@
 //! `section` (what is read), `scope`, `future`, `charge`, `tag_budget`, `installed`, `global` (the
 //! allocator), `watch`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod account;
 mod backend;
 mod block;
@@ -77,3 +79,8 @@ pub use tag_handle::TagHandle;
 pub use thread_usage::{ThreadUsage, thread_usage, thread_usage_subtree, thread_usage_total};
 pub use usage::{TagUsage, Usage, charged_bytes, live_bytes, tag_usage, tags_over_budget, usage};
 pub use watch::Watch;
+
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

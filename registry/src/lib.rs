@@ -35,6 +35,7 @@
 //! `managed` is what people put into services, and `adapter` what they have there already;
 //! `service` is what is seen of requests, and served of all this.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod adapter;
@@ -154,3 +155,8 @@ pub use crate::status::Stall;
 pub use crate::trace::{Trace, TraceEvent, TraceItem, TracedCleanup, TracedPurgeable};
 #[cfg(feature = "trace")]
 pub use crate::trace::{TraceError, TraceWriter};
+
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
