@@ -97,14 +97,14 @@ fn zeroed_blocks_are_zero_and_aligned_ones_aligned() {
                 let layout = Layout::from_size_align(size, align).unwrap();
                 // SAFETY: the size is not zero.
                 let block = unsafe { alloc_zeroed(layout) };
-                assert!(block.is_aligned_to_bytes(align), "{layout:?}");
+                assert!(block.addr().is_multiple_of(align), "{layout:?}");
                 // SAFETY: so many bytes were allocated, and are initialised.
                 let bytes = unsafe { std::slice::from_raw_parts_mut(block, size) };
                 assert!(bytes.iter().all(|&byte| byte == 0), "round {round}, {layout:?}");
                 bytes.fill(7);
                 // SAFETY: the block is live and of this layout; the new size is not zero.
                 let block = unsafe { realloc(block, layout, size + 500) };
-                assert!(block.is_aligned_to_bytes(align), "{layout:?}");
+                assert!(block.addr().is_multiple_of(align), "{layout:?}");
                 let grown = Layout::from_size_align(size + 500, align).unwrap();
                 // SAFETY: the block is live and of this layout.
                 unsafe { dealloc(block, grown) };
@@ -112,14 +112,4 @@ fn zeroed_blocks_are_zero_and_aligned_ones_aligned() {
         }
     }
     assert_eq!(tag_usage(&TAG).live_blocks, 0);
-}
-
-trait IsAligned {
-    fn is_aligned_to_bytes(self, align: usize) -> bool;
-}
-
-impl IsAligned for *mut u8 {
-    fn is_aligned_to_bytes(self, align: usize) -> bool {
-        self.addr().is_multiple_of(align)
-    }
 }

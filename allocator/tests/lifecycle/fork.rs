@@ -101,13 +101,15 @@ fn a_child_goes_on_with_a_section_of_the_thread_that_forked() {
 /// that the child lacks.
 fn a_child_goes_on_with_the_isolated_tags_of_its_parent() {
     static TAG: Tag = Tag::new("fork/isolated").isolated();
-    let some_blocks = || TAG.scope(|| (0..200).map(|_| black_box(vec![0u8; 100])).collect());
-    let blocks: Vec<Vec<u8>> = some_blocks();
+    fn some_blocks() -> Vec<Vec<u8>> {
+        TAG.scope(|| (0..200).map(|_| black_box(vec![0u8; 100])).collect())
+    }
+    let blocks = some_blocks();
     let own = usage().isolation_caches_in_use;
     let (begin, end) = (Barrier::new(2), Barrier::new(2));
     thread::scope(|scope| {
         let other = scope.spawn(|| {
-            let _blocks: Vec<Vec<u8>> = some_blocks();
+            let _blocks = some_blocks();
             begin.wait();
             end.wait();
         });
@@ -115,8 +117,8 @@ fn a_child_goes_on_with_the_isolated_tags_of_its_parent() {
         fork(|| {
             assert_eq!(usage().isolation_caches_in_use, own);
             let live = tag_usage(&TAG).live_blocks;
-            drop(thread::spawn(move || some_blocks()).join().unwrap());
-            drop::<Vec<Vec<u8>>>(some_blocks());
+            drop(thread::spawn(some_blocks).join().unwrap());
+            drop(some_blocks());
             assert_eq!(tag_usage(&TAG).live_blocks, live);
             TAG.collect(Collect::Purge);
             assert!(blocks.iter().all(|block| block.iter().all(|&byte| byte == 0)));
