@@ -50,7 +50,27 @@ pub fn make<R>(kind: Kind, id: u64, pool: &BufferPool, done: impl FnOnce(&[u8]) 
     done(&answer)
 }
 
-/// The README's snippets, compiled and run as documentation tests.
+/// The snippets of the README and of the pages in `docs`, compiled and run as documentation tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct ReadmeSnippets;
+mod snippets {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../docs/faq.md")]
+    struct Faq;
+
+    #[doc = include_str!("../../docs/trace.md")]
+    struct Trace;
+
+    #[doc = include_str!("../../docs/guides/function.md")]
+    struct Function;
+
+    #[doc = include_str!("../../docs/guides/web-service.md")]
+    struct WebService;
+
+    #[doc = include_str!("../../docs/guides/kubernetes.md")]
+    struct Kubernetes;
+
+    #[doc = include_str!("../../docs/guides/library-author.md")]
+    struct LibraryAuthor;
+}
