@@ -29,14 +29,14 @@ fn past_thirty_two_an_isolated_tag_lies_among_the_others_until_one_ends() {
     assert_eq!(tag_usage(&LATE).live_bytes, 0);
 
     // A name that is in use is the same tag, whoever asks for what.
-    assert_eq!(tag_usage(&TagHandle::new("tenant/0").unwrap()).isolation, Isolation::Arena);
+    assert_eq!(tag_usage(TagHandle::new("tenant/0").unwrap()).isolation, Isolation::Arena);
 
     tags.pop();
     let next = TagHandle::isolated("tenant/next").unwrap();
     assert_eq!(tag_usage(&next).isolation, Isolation::Arena);
     let plain = TagHandle::new("plain").unwrap();
     assert_eq!(tag_usage(&plain).isolation, Isolation::Off);
-    assert_eq!(tag_usage(&TagHandle::isolated("plain").unwrap()).isolation, Isolation::Off);
+    assert_eq!(tag_usage(TagHandle::isolated("plain").unwrap()).isolation, Isolation::Off);
 }
 
 #[test]
