@@ -34,6 +34,9 @@ const V2: Files = Files {
     events: "memory.events",
 };
 
+/// The limit of memory and swap together, in version 1 only.
+const WITH_SWAP: &str = "memory.memsw.limit_in_bytes";
+
 /// What a container is held to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -110,6 +113,20 @@ impl Container {
         std::iter::once(self.group.directory()).chain(quota)
     }
 
+    /// Changes the memory limit. Lowering it below what is used is refused by
+    /// version 1 if the kernel cannot reclaim that, and answered by version 2
+    /// with a kill: see what is used first.
+    pub(crate) fn set_limit(&self, bytes: u64) -> io::Result<()> {
+        let bytes = bytes.to_string();
+        // Version 1 never holds memory and swap together below memory alone:
+        // going up it is set first, and going down, where that fails, last.
+        let with_swap = || self.group.set(WITH_SWAP, &bytes);
+        let first = with_swap();
+        self.group.set(self.files.limit, &bytes)?;
+        // Where swap is not counted both fail, and nothing is lost.
+        first.or_else(|_| with_swap()).or(Ok(()))
+    }
+
     pub(crate) fn figures(&self) -> Figures {
         Figures { directory: self.group.directory().to_owned(), files: self.files }
     }
@@ -122,7 +139,7 @@ fn limit_memory(group: &Group, files: &Files, bytes: u64) -> io::Result<&'static
     group.set(files.limit, &bytes)?;
     let no_swap = group
         .set("memory.swap.max", "0")
-        .or_else(|_| group.set("memory.memsw.limit_in_bytes", &bytes))
+        .or_else(|_| group.set(WITH_SWAP, &bytes))
         .or_else(|_| group.set("memory.swappiness", "0"));
     Ok(match (no_swap, machine_swaps()) {
         (_, Some(false)) => "off (this machine has none)",

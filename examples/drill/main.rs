@@ -29,6 +29,7 @@ mod search;
 mod server;
 mod show;
 mod switch;
+mod verdict;
 mod web;
 
 use answers::Answers;
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
     let done = match &cli.role {
         None => client(&cli.options),
         Some(Role::Serve(options)) => server::serve(options).map(|()| true),
-        Some(Role::Join { directories, then }) => server::join(directories, then).map(|()| true),
+        Some(Role::Join { directories, then }) => process::join(directories, then).map(|()| true),
         Some(Role::Nothing) => Ok(true),
     };
     match done {

@@ -1,23 +1,26 @@
-//! The server's process: this same program once more, inside its container.
+//! The server's process: this same program once more, inside its container. What
+//! starts it, and what it does itself to begin and to end with who started it.
 
 use crate::container::{Container, Limits};
-use crate::run::{Plan, Subject};
-use crate::server::GREETING;
-use crate::switch;
+use std::error::Error;
 use std::ffi::OsString;
+use std::io::Read;
 use std::net::SocketAddr;
-use std::process::{ExitStatus, Stdio};
+use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+/// How the server's first line begins; its address follows.
+pub(crate) const GREETING: &str = "listening on ";
 /// A server that has not begun, or not ended, by then never will.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Makes the container for one run called `name`.
 pub(crate) fn container(name: &str, limits: Limits) -> Result<Container, String> {
-    Container::create(&format!("bursar-drill-{}-{name}", std::process::id()), limits)
+    Container::create(&format!("bursar-{}-{name}", std::process::id()), limits)
 }
 
 /// Whether a container can be made and joined here; if not, why.
@@ -33,7 +36,10 @@ pub(crate) async fn try_container(limits: Limits) -> Result<(), String> {
 }
 
 /// This program once more, inside `container` if there is one.
-fn this_program(container: Option<&Container>, then: &[OsString]) -> Result<Command, String> {
+pub(crate) fn this_program(
+    container: Option<&Container>,
+    then: &[OsString],
+) -> Result<Command, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut command = Command::new(program);
     if let Some(container) = container {
@@ -41,33 +47,6 @@ fn this_program(container: Option<&Container>, then: &[OsString]) -> Result<Comm
     }
     command.args(then).kill_on_drop(true);
     Ok(command)
-}
-
-/// Starts the server of a run.
-pub(crate) fn spawn(
-    plan: &Plan,
-    subject: Subject,
-    container: Option<&Container>,
-) -> Result<Child, String> {
-    let mut then: Vec<OsString> = vec!["serve".into()];
-    match subject {
-        Subject::Bare | Subject::Unlimited => {}
-        Subject::Fixed { entries } => {
-            then.extend(["--entries".into(), entries.to_string().into()]);
-        }
-        Subject::Bursar => {
-            then.extend(["--budget".into(), plan.budget.to_string().into()]);
-            then.extend(["--profile".into(), plan.profile.clone().into()]);
-        }
-    }
-    let mut command = this_program(container, &then)?;
-    match subject {
-        Subject::Bursar => command.env_remove(switch::BARE),
-        _ => command.env(switch::BARE, "1"),
-    };
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let cannot = |error| format!("the server cannot be started: {error}");
-    command.spawn().map_err(cannot)
 }
 
 /// Waits for the server's first line, which says where it listens.
@@ -90,4 +69,37 @@ pub(crate) fn by_sigkill(status: ExitStatus) -> bool {
 #[cfg(not(unix))]
 pub(crate) fn by_sigkill(_: ExitStatus) -> bool {
     false
+}
+
+/// Enters the containers, then becomes `then` of this same program: all memory
+/// of the new image is charged to them.
+#[cfg(unix)]
+pub(crate) fn join(directories: &[PathBuf], then: &[OsString]) -> Result<(), Box<dyn Error>> {
+    use std::os::unix::process::CommandExt;
+    let id = std::process::id().to_string();
+    for directory in directories {
+        std::fs::write(directory.join("cgroup.procs"), &id)
+            .map_err(|error| format!("cannot join the container: {error}"))?;
+    }
+    let program = std::env::current_exe()?;
+    Err(std::process::Command::new(program).args(then).exec().into())
+}
+
+/// No containers, nothing to join.
+#[cfg(not(unix))]
+pub(crate) fn join(_: &[PathBuf], _: &[OsString]) -> Result<(), Box<dyn Error>> {
+    Err("containers can be joined on Linux only".into())
+}
+
+/// Ends when standard input does. A thread of its own waits for that, since
+/// nothing could take a blocking read back.
+pub(crate) async fn parent_gone() {
+    let (gone, told) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        // An error is an end, too.
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        drop(gone);
+    });
+    // Dropped without a word: that is the word.
+    let _ = told.await;
 }

@@ -9,8 +9,10 @@ use crate::progress::Progress;
 use crate::sample::{Gauge, Sample, Sampler};
 use crate::server::{ACCOUNT, Account};
 use crate::show::grouped;
+use crate::switch;
+use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -89,7 +91,7 @@ pub(crate) struct Report {
 /// Runs `subject` under the plan's load.
 pub(crate) async fn run(plan: &Plan, subject: Subject) -> Result<Report, String> {
     let container = container(plan, subject)?;
-    let mut child = process::spawn(plan, subject, container.as_ref())?;
+    let mut child = spawn(plan, subject, container.as_ref())?;
     // Held here, since waiting for a child would close it: its end is the word
     // for the server to end.
     let leash = child.stdin.take();
@@ -173,6 +175,29 @@ fn limit(plan: &Plan, subject: Subject) -> u64 {
         Subject::Unlimited => u64::MAX,
         _ => plan.limit,
     }
+}
+
+/// Starts the server of a run.
+fn spawn(plan: &Plan, subject: Subject, container: Option<&Container>) -> Result<Child, String> {
+    let mut then: Vec<OsString> = vec!["serve".into()];
+    match subject {
+        Subject::Bare | Subject::Unlimited => {}
+        Subject::Fixed { entries } => {
+            then.extend(["--entries".into(), entries.to_string().into()]);
+        }
+        Subject::Bursar => {
+            then.extend(["--budget".into(), plan.budget.to_string().into()]);
+            then.extend(["--profile".into(), plan.profile.clone().into()]);
+        }
+    }
+    let mut command = process::this_program(container, &then)?;
+    match subject {
+        Subject::Bursar => command.env_remove(switch::BARE),
+        _ => command.env(switch::BARE, "1"),
+    };
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let cannot = |error| format!("the server cannot be started: {error}");
+    command.spawn().map_err(cannot)
 }
 
 type Running = JoinHandle<Result<Tally, String>>;

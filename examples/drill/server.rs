@@ -1,21 +1,18 @@
 //! The server's side: what the drill starts itself as, inside the container.
 
 use crate::options::ServeOptions;
+use crate::process::{GREETING, parent_gone};
 use axum::routing::get;
 use axum::{Json, Router};
 use bursar::{Bursar, PressureLevel, Profile};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
-use std::ffi::OsString;
-use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use thumbnail::{Service, tables_built};
 use tokio::net::TcpListener;
 
-/// How the server's first line begins; its address follows.
-pub(crate) const GREETING: &str = "listening on ";
 /// Where it says what it did.
 pub(crate) const ACCOUNT: &str = "/account";
 /// How often the level in force is looked at: each is kept for its dwell, a
@@ -41,26 +38,6 @@ pub(crate) struct Reclaim {
     pub(crate) collected: u64,
     /// The highest level that was in force.
     pub(crate) highest: PressureLevel,
-}
-
-/// Enters the containers, then becomes `then` of this same program: all memory
-/// of the new image is charged to them.
-#[cfg(unix)]
-pub(crate) fn join(directories: &[PathBuf], then: &[OsString]) -> Result<(), Box<dyn Error>> {
-    use std::os::unix::process::CommandExt;
-    let id = std::process::id().to_string();
-    for directory in directories {
-        std::fs::write(directory.join("cgroup.procs"), &id)
-            .map_err(|error| format!("cannot join the container: {error}"))?;
-    }
-    let program = std::env::current_exe()?;
-    Err(std::process::Command::new(program).args(then).exec().into())
-}
-
-/// No containers, nothing to join.
-#[cfg(not(unix))]
-pub(crate) fn join(_: &[PathBuf], _: &[OsString]) -> Result<(), Box<dyn Error>> {
-    Err("containers can be joined on Linux only".into())
 }
 
 /// Serves until standard input ends, as it does when the parent goes away.
@@ -141,17 +118,4 @@ fn account_route(watched: Option<Watched>) -> Router {
         std::future::ready(Json(Account { bursar, tables_built: tables_built() }))
     };
     Router::new().route(ACCOUNT, get(account))
-}
-
-/// Ends when standard input does. A thread of its own waits for that, since
-/// nothing could take a blocking read back.
-async fn parent_gone() {
-    let (gone, told) = tokio::sync::oneshot::channel::<()>();
-    std::thread::spawn(move || {
-        // An error is an end, too.
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        drop(gone);
-    });
-    // Dropped without a word: that is the word.
-    let _ = told.await;
 }

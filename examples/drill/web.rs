@@ -3,7 +3,8 @@
 
 use crate::report::table;
 use crate::run::{self, Fate, Plan, Report, Subject};
-use crate::show::{self, bytes, or_dash, percent};
+use crate::show::{bytes, or_dash, percent};
+use crate::verdict::Verdict;
 use bursar::PressureLevel;
 use bytesize::ByteSize;
 
@@ -15,17 +16,6 @@ const HIT_RATE_ABOVE: f64 = 0.80;
 const GROWTH_BELOW: ByteSize = ByteSize::mb(100);
 /// So many.
 const LAST_REQUESTS: u64 = 100;
-
-/// One thing the instance is held to.
-#[derive(Debug, PartialEq, Eq)]
-struct Verdict {
-    what: &'static str,
-    /// What was measured.
-    found: String,
-    /// What is asked.
-    bar: String,
-    passed: bool,
-}
 
 /// Runs the instance and prints; whether it kept everything.
 pub(crate) async fn drill(plan: &Plan) -> Result<(Report, bool), String> {
@@ -104,13 +94,6 @@ fn verdicts(report: &Report) -> Vec<Verdict> {
     ]
 }
 
-impl std::fmt::Display for Verdict {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { what, found, bar, passed } = self;
-        write!(f, "{}  {what}: {found} (bar: {bar})", show::verdict(*passed))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,11 +162,5 @@ mod tests {
             missed(|report| report.account = None),
             ["cleanups", "singletons: tables built"]
         );
-    }
-
-    #[test]
-    fn a_verdict_reads_as_a_line() {
-        let line = verdicts(&kept())[3].to_string();
-        assert_eq!(line, "passed  hit rate: 80.1 % (bar: above 80.0 %)");
     }
 }
