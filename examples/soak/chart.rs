@@ -30,7 +30,7 @@ struct Colours {
     live: RGBColor,
 }
 
-const LIGHT: Colours = Colours {
+static LIGHT: Colours = Colours {
     paper: RGBColor(255, 255, 255),
     ink: RGBColor(40, 44, 52),
     faint: RGBColor(226, 229, 234),
@@ -40,7 +40,7 @@ const LIGHT: Colours = Colours {
     live: RGBColor(0, 140, 105),
 };
 
-const DARK: Colours = Colours {
+static DARK: Colours = Colours {
     paper: RGBColor(13, 17, 23),
     ink: RGBColor(201, 209, 217),
     faint: RGBColor(48, 54, 61),

@@ -42,7 +42,8 @@ pub(crate) fn serve(options: &ServeOptions) -> Result<(), Box<dyn Error>> {
     if let Some(bytes) = options.budget {
         builder = builder.budget(bytes);
     }
-    let profile = Profile { interval: INTERVAL, ..Profile::default() };
+    let mut profile = Profile::default();
+    profile.interval = INTERVAL;
     let bursar = builder.profile(profile).start()?;
     let _registrations = service.register(&bursar)?;
     let stats_server = StatsServer::tcp("127.0.0.1:0").start(Endpoints::new(&bursar))?;
