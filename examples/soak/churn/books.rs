@@ -13,18 +13,13 @@ pub(crate) const PARENT: &str = "tenants";
 pub(crate) const PREFIX: &str = "tenants/";
 
 /// What is held under one tag, by the churn's own count.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Account {
-    name: String,
     bytes: AtomicU64,
     blocks: AtomicU64,
 }
 
 impl Account {
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     pub(crate) fn add_block(&self, bytes: usize) {
         self.blocks.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -79,8 +74,7 @@ impl Books {
         if let Some(account) = accounts.get(name).and_then(Weak::upgrade) {
             return account;
         }
-        let (bytes, blocks) = Default::default();
-        let account = Arc::new(Account { name: name.to_owned(), bytes, blocks });
+        let account = Arc::new(Account::default());
         accounts.insert(name.to_owned(), Arc::downgrade(&account));
         account
     }
