@@ -8,9 +8,12 @@ use plotters::prelude::*;
 use std::error::Error;
 use std::path::Path;
 
-const SIZE: (u32, u32) = (960, 720);
+const SIZE: (u32, u32) = (960, 760);
 /// Heights of the first two of three panels.
-const HEIGHTS: (u32, u32) = (390, 165);
+const HEIGHTS: (u32, u32) = (430, 165);
+/// So many times what is drawn is the height of the memory panel: the names of its
+/// lines are above them all.
+const ROOM_FOR_NAMES: f64 = 1.45;
 const FONT: &str = "sans-serif";
 /// Points of a line at most: more than there are pixels would only be more file.
 const POINTS: usize = 480;
@@ -92,13 +95,13 @@ impl Chart<'_> {
         let top =
             [&limit, &budget, &used].into_iter().map(|line| highest(line)).fold(1.0, f64::max);
         let used_name = if contained { "used by the container" } else { "resident" };
-        let mut axes = self.axes(area, "Memory of one service", "MiB", top * 1.22)?;
+        let mut axes = self.axes(area, "Memory of one service", "MiB", top * ROOM_FOR_NAMES)?;
         self.draw(&mut axes, limit, colours.limit, "the container's limit")?;
         self.draw(&mut axes, budget, colours.budget, "Bursar's budget")?;
         self.draw(&mut axes, used, colours.used, used_name)?;
         self.draw(&mut axes, live, colours.live, "live in the heap")?;
         axes.configure_series_labels()
-            .position(SeriesLabelPosition::LowerRight)
+            .position(SeriesLabelPosition::UpperRight)
             .label_font((FONT, 15).into_font().color(&colours.ink))
             .background_style(colours.paper.mix(0.9))
             .border_style(colours.faint)

@@ -14,7 +14,7 @@ const GROWTH: f64 = 1.05;
 /// Its history fills for a while: shorter soaks are not judged by its growth.
 const JUDGED_FROM: Duration = Duration::from_secs(1_800);
 /// A limit that has not changed for so many rows has been followed.
-const FOLLOWED_AFTER: usize = 4;
+const FOLLOWED_AFTER: usize = 5;
 
 /// How a soak ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
