@@ -178,3 +178,6 @@ fn median(mut figures: Vec<u64>) -> Option<u64> {
     figures.sort_unstable();
     figures.get(figures.len().checked_sub(1)? / 2).copied()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 use super::block::Block;
 use super::books::{Books, PREFIX};
 use super::shelf::Shelf;
+use super::yard::TENANTS;
 use super::*;
 use bursar::{PressureLevel, PurgeOutcome, PurgeRequest, Purgeable, TagHandle, tag_usage};
 use std::sync::{MutexGuard, RwLock};
@@ -17,7 +18,7 @@ fn churn() -> Churn {
 }
 
 fn tag(name: &str) -> TagHandle {
-    TagHandle::new(&format!("{PREFIX}{name}")).expect("a number is left")
+    TagHandle::with_parent(&format!("{PREFIX}{name}"), &TENANTS).expect("a number is left")
 }
 
 fn differences(books: &Books) -> Vec<String> {
@@ -55,13 +56,14 @@ fn a_running_churn_stands_still_to_be_compared() {
 }
 
 #[test]
-fn what_the_model_does_not_know_is_a_difference_of_its_tag() {
+fn what_the_model_does_not_know_is_a_difference_of_its_tag_and_of_the_sum() {
     let _alone = alone();
     let books = Books::default();
     let stray = tag("stray").scope(|| vec![0_u8; 100]);
     let found = differences(&books);
-    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].starts_with("tenants/stray: Held { bytes: 100, blocks: 1 } by Bursar"));
+    assert!(found[1].starts_with("all tenants: Held { bytes: 100, blocks: 0 } by Bursar"));
     drop(stray);
     assert_eq!(differences(&books), [] as [&str; 0]);
 }

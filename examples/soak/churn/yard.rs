@@ -10,7 +10,8 @@ use rand::{RngExt, SeedableRng};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-static TENANTS: Tag = Tag::new(PARENT);
+/// What all tenants are parts of.
+pub(super) static TENANTS: Tag = Tag::new(PARENT);
 
 /// Tenants that are there at once, at most.
 const MAX_TENANTS: usize = 60;
