@@ -96,6 +96,8 @@ struct Soak<'a> {
     /// Statistics that were asked for and not had.
     unread: Arc<AtomicU64>,
     begun: Instant,
+    /// The second from which on the churn is to be compared again.
+    compare_at: u64,
     rows: Vec<Row>,
     table: Table,
     churned: Churned,
@@ -120,6 +122,7 @@ impl<'a> Soak<'a> {
             counts: Arc::default(),
             unread: Arc::default(),
             begun: Instant::now(),
+            compare_at: options.compare_every().into(),
             rows: Vec::new(),
             table: Table::create(&options.csv)?,
             churned: account.churned,
@@ -157,7 +160,7 @@ impl<'a> Soak<'a> {
         if let Some(container) = &self.container {
             self.limiter.step(second as usize, container);
         }
-        let due = second > 0 && second % u64::from(self.options.compare_every()) == 0;
+        let due = second >= self.compare_at;
         let what = if due { COMPARE } else { CHURN };
         // A server that ended is found so by who waits for it.
         let Ok(row) = self.row(what).await else {
@@ -167,6 +170,7 @@ impl<'a> Soak<'a> {
         self.table.add(&row)?;
         self.rows.push(row);
         if due {
+            self.compare_at = second + u64::from(self.options.compare_every());
             self.draw()?;
         }
         let memory = row.container.or(row.resident).map_or_else(String::new, bytes);
