@@ -61,8 +61,7 @@ pin_project! {
     impl<T> PinnedDrop for InRequest<T> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _guard = this.scope.enter();
-            this.inner.set(None);
+            this.scope.run(|| this.inner.set(None));
         }
     }
 }
@@ -79,11 +78,10 @@ impl<F: Future> Future for InRequest<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let _guard = this.scope.enter();
-        match this.inner.as_pin_mut() {
+        this.scope.run(|| match this.inner.as_pin_mut() {
             Some(future) => future.poll(context),
             None => Poll::Pending,
-        }
+        })
     }
 }
 
@@ -93,11 +91,10 @@ impl<S: futures_core::Stream> futures_core::Stream for InRequest<S> {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
-        let _guard = this.scope.enter();
-        match this.inner.as_pin_mut() {
+        this.scope.run(|| match this.inner.as_pin_mut() {
             Some(stream) => stream.poll_next(context),
             None => Poll::Ready(None),
-        }
+        })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

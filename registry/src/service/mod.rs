@@ -15,6 +15,7 @@ mod in_request;
 mod layer;
 #[cfg(feature = "openmetrics")]
 mod open_metrics;
+mod parts;
 #[cfg(feature = "openmetrics")]
 mod prometheus_text;
 mod request;

@@ -1,13 +1,12 @@
 //! [`MeasuredRequest`]: a request from its call to the end of its answer.
 
-use std::sync::Arc;
-
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::grpc;
 use super::settings::Settings;
+use super::shared::Share;
 use crate::asks::PurgeDeferral;
-use crate::service::request_log::LoggedRequest;
+use crate::service::request_log::BegunRequest;
 use crate::service::{RequestScope, Reservation};
 
 /// The process's live bytes, in megabytes.
@@ -19,25 +18,25 @@ const DELTA: HeaderName = HeaderName::from_static("x-memory-delta-mb");
 /// it was not answered.
 #[derive(Debug)]
 pub(super) struct MeasuredRequest {
-    logged: LoggedRequest,
+    request: BegunRequest,
     reservation: Option<Reservation>,
     deferral: Option<PurgeDeferral>,
-    settings: Arc<Settings>,
+    settings: Share<Settings>,
 }
 
 impl MeasuredRequest {
     pub(super) fn begin(
-        settings: Arc<Settings>,
-        logged: LoggedRequest,
+        settings: Share<Settings>,
+        request: BegunRequest,
         reservation: Option<Reservation>,
     ) -> Self {
         let deferral = settings.defers_purging.then(|| settings.handle.defer_purging());
-        Self { logged, reservation, deferral, settings }
+        Self { request, reservation, deferral, settings }
     }
 
     /// The scope to be entered wherever the request is worked on.
     pub(super) fn scope(&self) -> &RequestScope {
-        self.logged.scope()
+        self.request.scope()
     }
 
     /// Says what of the reserved bytes is held by now: after each part of the work.
@@ -49,7 +48,7 @@ impl MeasuredRequest {
 
     /// Takes the answer's status, and puts the request's figures among its headers if asked to.
     pub(super) fn answered(&mut self, status: u16, headers: &mut HeaderMap) {
-        self.logged.set_status(Some(status));
+        self.request.set_status(Some(status));
         self.take_grpc_status(headers);
         if self.settings.has_headers {
             let usage_bytes = i64::try_from(bursar_alloc::live_bytes()).unwrap_or(i64::MAX);
@@ -68,7 +67,7 @@ impl MeasuredRequest {
     /// Takes the status of a gRPC call, if that is there and says another thing than HTTP's.
     pub(super) fn take_grpc_status(&mut self, headers: &HeaderMap) {
         if let Some(status) = grpc::http_status(headers) {
-            self.logged.set_status(Some(status));
+            self.request.set_status(Some(status));
         }
     }
 
@@ -79,14 +78,11 @@ impl MeasuredRequest {
         work: impl FnOnce() -> T,
         is_failure: impl FnOnce(&T) -> bool,
     ) -> T {
-        let status = self.logged.status();
-        self.logged.set_status(None);
-        let answer = {
-            let _guard = self.scope().enter();
-            work()
-        };
+        let status = self.request.status();
+        self.request.set_status(None);
+        let answer = self.scope().run(work);
         if !is_failure(&answer) {
-            self.logged.set_status(status);
+            self.request.set_status(status);
         }
         self.settle();
         answer
@@ -95,12 +91,12 @@ impl MeasuredRequest {
 
 impl Drop for MeasuredRequest {
     fn drop(&mut self) {
-        let Some(ended) = self.logged.end() else { return };
+        let Some(ended) = self.request.end(self.settings.log.book()) else { return };
         // Before anything is asked for: what was put off for them may go ahead.
         self.reservation = None;
         self.deferral = None;
-        if let Some(scope) = self.logged.take_scope() {
-            self.settings.give_back(scope);
+        if let Some((scope, part)) = self.request.take_scope() {
+            self.settings.scopes.give_back(scope, part);
         }
         self.settings.request_ended(&ended);
     }

@@ -8,8 +8,10 @@ mod measured;
 mod periodic;
 mod refusal;
 mod route;
+mod scopes;
 mod service;
 mod settings;
+mod shared;
 mod summary;
 mod upkeep;
 
@@ -23,10 +25,11 @@ pub use route::RouteRequest;
 pub use service::MemoryService;
 pub use summary::RequestSummary;
 
-use crate::bursar::Bursar;
+use crate::bursar::{BURSAR, Bursar};
 use crate::config::RequestSettings;
 use crate::service::{RequestLog, Shedding};
 use settings::Settings;
+use shared::Shared;
 
 /// Measures the requests of a service: what each allocates, frees, keeps and needs at once, from
 /// its call to the end of its answer's body. A `tower` layer, for axum, hyper and tonic.
@@ -90,7 +93,7 @@ use settings::Settings;
 #[derive(Debug, Clone)]
 #[must_use = "a layer does nothing until it is put around a service"]
 pub struct MemoryLayer {
-    settings: Arc<Settings>,
+    settings: Arc<Shared<Settings>>,
 }
 
 impl MemoryLayer {
@@ -101,8 +104,12 @@ impl MemoryLayer {
         let handle = bursar.handle.clone();
         let requests = Arc::clone(&handle.requests);
         let settings = Settings::new(handle, RequestLog::new(bursar));
-        let layer = Self { settings: Arc::new(settings) };
-        layer.configured(&requests)
+        Self::of(settings).configured(&requests)
+    }
+
+    fn of(settings: Settings) -> Self {
+        let _tag = BURSAR.enter();
+        Self { settings: Arc::new(Shared::new(settings)) }
     }
 
     fn configured(self, requests: &RequestSettings) -> Self {
@@ -122,9 +129,11 @@ impl MemoryLayer {
     }
 
     /// Changes the settings, of this layer and not of its clones.
-    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(Arc::make_mut(&mut self.settings));
-        self
+    fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let _tag = BURSAR.enter();
+        let mut settings = Settings::clone(&self.settings);
+        change(&mut settings);
+        Self::of(settings)
     }
 
     /// Counts in `log` in place of one of its own: for other bounds, or to have several services

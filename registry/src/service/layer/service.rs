@@ -11,6 +11,7 @@ use super::body::MemoryBody;
 use super::future::MemoryFuture;
 use super::route::RouteRequest;
 use super::settings::Settings;
+use super::shared::Shared;
 
 /// A service whose requests are measured, made by a [`MemoryLayer`](crate::MemoryLayer).
 ///
@@ -20,11 +21,11 @@ use super::settings::Settings;
 #[derive(Debug, Clone)]
 pub struct MemoryService<S> {
     inner: S,
-    settings: Arc<Settings>,
+    settings: Arc<Shared<Settings>>,
 }
 
 impl<S> MemoryService<S> {
-    pub(super) fn new(inner: S, settings: Arc<Settings>) -> Self {
+    pub(super) fn new(inner: S, settings: Arc<Shared<Settings>>) -> Self {
         Self { inner, settings }
     }
 
@@ -53,7 +54,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let mut measured = match self.settings.admit(RouteRequest::of(&request)) {
+        let mut measured = match Settings::admit(&self.settings, RouteRequest::of(&request)) {
             Ok(measured) => measured,
             Err(refusal) => return MemoryFuture::refused(refusal),
         };

@@ -4,20 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crossbeam_queue::ArrayQueue;
-
 use super::measured::MeasuredRequest;
 use super::refusal::{Reason, Refusal};
 use super::route::{FindRoute, RouteRequest, first_segment, is_health_check, label};
+use super::scopes::IdleScopes;
+use super::shared::Shared;
 use super::summary::{RequestSummary, Summary};
 use super::upkeep::Upkeep;
 use crate::bursar::{BURSAR, Handle};
 use crate::contain::contain;
-use crate::service::request_log::{EndedRequest, Label, LoggedRequest, is_failed};
-use crate::service::{RequestLog, RequestScope, Reservation, Shedding};
-
-/// Scopes that are kept for requests to come.
-const MAX_IDLE_SCOPES: usize = 256;
+use crate::service::parts::Part;
+use crate::service::request_log::{BegunRequest, EndedRequest, Label, is_failed};
+use crate::service::{RequestLog, Reservation, Shedding};
 
 type IsExempt = dyn for<'a> Fn(RouteRequest<'a>) -> bool + Send + Sync;
 type BytesNeeded = dyn for<'a> Fn(RouteRequest<'a>) -> Option<u64> + Send + Sync;
@@ -35,8 +33,7 @@ pub(super) struct Settings {
     pub(super) defers_purging: bool,
     pub(super) upkeep: Upkeep,
     pub(super) summaries: Vec<Arc<Summary>>,
-    /// Each with all figures at 0, and held by nobody else.
-    scopes: Arc<ArrayQueue<RequestScope>>,
+    pub(super) scopes: Arc<IdleScopes>,
     /// How often somebody's code panicked that was told a summary.
     panics: Arc<AtomicU64>,
 }
@@ -56,23 +53,25 @@ impl Settings {
             defers_purging: false,
             upkeep: Upkeep::default(),
             summaries: Vec::new(),
-            scopes: Arc::new(ArrayQueue::new(MAX_IDLE_SCOPES)),
+            scopes: Arc::new(IdleScopes::new()),
             panics: Arc::default(),
         }
     }
 
     /// Begins a request, unless it is to be refused.
     pub(super) fn admit(
-        self: &Arc<Self>,
+        settings: &Shared<Self>,
         request: RouteRequest<'_>,
     ) -> Result<MeasuredRequest, Refusal> {
-        let label = label(request.method(), (self.route)(request));
-        let reservation = self.room_for(request).map_err(|reason| {
-            self.count_refused(&label);
+        let part = Part::of_this_thread();
+        let share = settings.share(part);
+        let label = label(request.method(), (share.route)(request));
+        let reservation = share.room_for(request).map_err(|reason| {
+            share.count_refused(&label);
             Refusal::new(reason, request)
         })?;
-        let logged = LoggedRequest::begin(self.log.book(), &label, self.scope());
-        Ok(MeasuredRequest::begin(Arc::clone(self), logged, reservation))
+        let begun = BegunRequest::begin(share.log.book(), &label, share.scopes.take(part), part);
+        Ok(MeasuredRequest::begin(share, begun, reservation))
     }
 
     /// Whether there is room for it, and what is reserved for it.
@@ -124,22 +123,6 @@ impl Settings {
 
     pub(super) fn panics_total(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)
-    }
-
-    /// A scope for a request.
-    fn scope(&self) -> RequestScope {
-        self.scopes.pop().unwrap_or_else(|| {
-            let _tag = BURSAR.enter();
-            RequestScope::new()
-        })
-    }
-
-    /// Keeps a scope for a request to come, unless someone else holds it still.
-    pub(super) fn give_back(&self, mut scope: RequestScope) {
-        if scope.reset_if_unshared() {
-            // Where there are enough, it goes.
-            let _ = self.scopes.push(scope);
-        }
     }
 }
 

@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use super::heaviest::{Heaviest, Kept};
+use super::heaviest::Heaviest;
 use super::label::Label;
 use super::logged::EndedRequest;
 use super::routes::{RouteRef, Routes};
 use super::stats::{HeavyRequest, RouteStats};
 use crate::bursar::BURSAR;
 use crate::clock::Clock;
+use crate::service::parts::{Part, Parts};
 
 /// What one log holds.
 #[derive(Debug)]
@@ -19,7 +20,8 @@ pub(crate) struct Book {
     clock: Arc<dyn Clock>,
     routes: Routes,
     heaviest: Heaviest,
-    in_flight: AtomicU64,
+    /// A request leaves the part that it came to, so that none is ever below zero.
+    in_flight: Parts<AtomicU64>,
 }
 
 impl Book {
@@ -28,7 +30,7 @@ impl Book {
             clock,
             routes: Routes::new(max_routes),
             heaviest: Heaviest::new(heavy_from_bytes),
-            in_flight: AtomicU64::new(0),
+            in_flight: Parts::default(),
         }
     }
 
@@ -41,25 +43,26 @@ impl Book {
     }
 
     /// Begins a request, which is in flight until its [`end`](Self::end).
-    pub(super) fn begin(&self, label: &Label) -> RouteRef {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn begin(&self, label: &Label, part: Part) -> RouteRef {
+        self.in_flight.at(part).fetch_add(1, Ordering::Relaxed);
         self.find(label)
     }
 
-    pub(super) fn end(&self, route: RouteRef, ended: EndedRequest) {
-        self.record(route, ended);
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    pub(super) fn end(&self, route: RouteRef, ended: &EndedRequest, part: Part) {
+        self.record(route, ended, part);
+        self.in_flight.at(part).fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Counts a request that has ended.
-    pub(super) fn record(&self, route: RouteRef, ended: EndedRequest) {
-        let route = self.routes.resolve(route, ended.status);
-        route.add(is_failed(ended.status), &ended.usage, ended.elapsed);
-        self.heaviest.offer(Kept { route, ended });
+    pub(super) fn record(&self, route: RouteRef, ended: &EndedRequest, part: Part) {
+        self.routes.resolve(route, ended.status, |route| {
+            route.add(part, is_failed(ended.status), &ended.usage, ended.elapsed);
+            self.heaviest.offer(route, ended);
+        });
     }
 
     pub(crate) fn record_shed(&self, label: &Label) {
-        self.routes.known_or_other(label).add_shed();
+        self.routes.add_shed(label);
     }
 
     pub(super) fn routes(&self) -> Vec<RouteStats> {
@@ -71,7 +74,7 @@ impl Book {
     }
 
     pub(super) fn in_flight(&self) -> u64 {
-        self.in_flight.load(Ordering::Relaxed)
+        self.in_flight.iter().map(|part| part.load(Ordering::Relaxed)).sum()
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::logged::EndedRequest;
-use super::routes::Route;
 use super::stats::HeavyRequest;
+use super::sums::Route;
 use crate::bursar::BURSAR;
 
 /// How far back requests are shown.
@@ -21,9 +21,9 @@ const KEPT_OF_EACH: usize = 16;
 
 /// A request that was heavy. Its route is the log's own: nothing is copied.
 #[derive(Debug, Clone)]
-pub(super) struct Kept {
-    pub(super) route: Arc<Route>,
-    pub(super) ended: EndedRequest,
+struct Kept {
+    route: Arc<Route>,
+    ended: EndedRequest,
 }
 
 /// The heaviest of each stretch of time. A request that is too light for it takes no lock.
@@ -57,14 +57,14 @@ impl Heaviest {
     }
 
     /// Keeps a request if it is one of the heaviest of its stretch of time.
-    pub(super) fn offer(&self, request: Kept) {
-        if self.is_too_light(&request) {
+    pub(super) fn offer(&self, route: &Arc<Route>, ended: &EndedRequest) {
+        if self.is_too_light(ended) {
             return;
         }
         let mut stretches = self.lock();
         let last = stretches.back().map_or(0, |stretch| stretch.number);
         // One that waited for the lock may be of the stretch before.
-        let number = number_of(request.ended.at).max(last);
+        let number = number_of(ended.at).max(last);
         if stretches.back().is_none_or(|stretch| stretch.number < number) {
             let _tag = BURSAR.enter();
             let gone = stretches.len() == STRETCHES;
@@ -76,17 +76,17 @@ impl Heaviest {
             stretches.push_back(Stretch { number, requests });
         }
         let Some(stretch) = stretches.back_mut() else { return };
-        let threshold_bytes = stretch.keep(request).unwrap_or(0).max(self.from_bytes);
+        let threshold_bytes = stretch.keep(route, ended).unwrap_or(0).max(self.from_bytes);
         self.threshold_bytes.store(threshold_bytes, Ordering::Relaxed);
         // Release: pairs with the acquire in `is_too_light`. Who sees the new stretch sees its
         // threshold, or a later one, and not that of the stretch before.
         self.stretch.store(number, Ordering::Release);
     }
 
-    fn is_too_light(&self, request: &Kept) -> bool {
-        let peak_bytes = request.ended.usage.peak_bytes;
+    fn is_too_light(&self, ended: &EndedRequest) -> bool {
+        let peak_bytes = ended.usage.peak_bytes;
         // Acquire: pairs with the release in `offer`.
-        let is_present = number_of(request.ended.at) <= self.stretch.load(Ordering::Acquire);
+        let is_present = number_of(ended.at) <= self.stretch.load(Ordering::Acquire);
         peak_bytes < self.from_bytes
             || is_present && peak_bytes < self.threshold_bytes.load(Ordering::Relaxed)
     }
@@ -109,10 +109,10 @@ impl Heaviest {
 }
 
 impl Stretch {
-    /// Takes `request` in, in place of the lightest if there are enough. Answers the peak that
+    /// Takes a request in, in place of the lightest if there are enough. Answers the peak that
     /// the next one has to have, if there are enough now.
-    fn keep(&mut self, request: Kept) -> Option<u64> {
-        let peak_bytes = request.ended.usage.peak_bytes;
+    fn keep(&mut self, route: &Arc<Route>, ended: &EndedRequest) -> Option<u64> {
+        let peak_bytes = ended.usage.peak_bytes;
         let place = self.requests.partition_point(|kept| kept.ended.usage.peak_bytes >= peak_bytes);
         if self.requests.len() == KEPT_OF_EACH {
             if place == KEPT_OF_EACH {
@@ -120,7 +120,7 @@ impl Stretch {
             }
             self.requests.pop();
         }
-        self.requests.insert(place, request);
+        self.requests.insert(place, Kept { route: Arc::clone(route), ended: *ended });
         self.least_wanted()
     }
 

@@ -15,14 +15,29 @@ impl Label {
     /// The parts one after the other. What is too long is cut, control characters become `?`.
     pub(crate) fn new(parts: &[&str]) -> Self {
         let mut label = Self { bytes: [0; MAX_BYTES], len: 0 };
-        for character in parts.iter().flat_map(|part| part.chars()) {
-            let shown = if character.is_control() { '?' } else { character };
-            let end = label.len + shown.len_utf8();
-            let Some(place) = label.bytes.get_mut(label.len..end) else { break };
-            shown.encode_utf8(place);
-            label.len = end;
-        }
+        // Up to the first that does not fit.
+        let _ = parts.iter().all(|part| label.push(part));
         label
+    }
+
+    /// Whether all of it fits.
+    fn push(&mut self, part: &str) -> bool {
+        // Nearly all are plain text, and copied as they are.
+        let is_plain = part.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        is_plain && self.push_bytes(part.as_bytes())
+            || part.chars().all(|character| {
+                let shown = if character.is_control() { '?' } else { character };
+                self.push_bytes(shown.encode_utf8(&mut [0; 4]).as_bytes())
+            })
+    }
+
+    /// All of them or none: whether they fit.
+    fn push_bytes(&mut self, bytes: &[u8]) -> bool {
+        let end = self.len + bytes.len();
+        let Some(place) = self.bytes.get_mut(self.len..end) else { return false };
+        place.copy_from_slice(bytes);
+        self.len = end;
+        true
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -6,6 +6,7 @@ mod label;
 mod logged;
 mod routes;
 mod stats;
+mod sums;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use std::time::Duration;
 pub(crate) use book::is_failed;
 pub(crate) use book::{Book, RequestLogs};
 pub(crate) use label::Label;
+#[cfg(feature = "tower")]
+pub(crate) use logged::BegunRequest;
 pub(crate) use logged::EndedRequest;
 pub use logged::LoggedRequest;
 #[cfg(feature = "tower")]
@@ -22,6 +25,7 @@ pub(crate) use routes::UNMATCHED;
 pub(crate) use stats::write_routes;
 pub use stats::{HeavyRequest, RouteStats};
 
+use super::parts::Part;
 use super::request::{RequestScope, RequestUsage};
 use crate::bursar::{BURSAR, Bursar, Handle};
 
@@ -124,7 +128,7 @@ impl RequestLog {
     ) {
         let route = self.book.find(&Label::new(&[label]));
         let ended = EndedRequest { status, usage: *usage, at: self.book.now(), elapsed };
-        self.book.record(route, ended);
+        self.book.record(route, &ended, Part::of_this_thread());
     }
 
     /// Counts a request that was refused since memory was short; where its route is not known yet,

@@ -1,48 +1,48 @@
 //! [`Routes`]: sums for each route, of a bounded number of them.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
 
 use super::label::Label;
 use super::stats::RouteStats;
+use super::sums::Route;
 use crate::bursar::BURSAR;
-use crate::service::request::RequestUsage;
 
 /// Where routes past the bound are counted.
 const OTHER: &str = "other";
 /// Where requests are counted that no route was found for.
 pub(crate) const UNMATCHED: &str = "unmatched";
 
-/// The routes by their labels. Looking one up that is known takes a lock that is held for writing
-/// only while a route is added, and allocates nothing.
+/// The routes by their labels. Looking one up that is known writes nothing that other threads read,
+/// waits for nobody and allocates nothing.
 #[derive(Debug)]
 pub(super) struct Routes {
-    known: RwLock<HashMap<Box<str>, Arc<Route>>>,
+    table: ArcSwap<Table>,
+    /// Held while the table is replaced by one with a route more.
+    adding: Mutex<()>,
     max_routes: usize,
-    other: Arc<Route>,
-    unmatched: Arc<Route>,
 }
 
-/// The sums of one route: plain counts.
-#[derive(Debug, Default)]
-pub(super) struct Route {
-    label: Box<str>,
-    requests: AtomicU64,
-    failed: AtomicU64,
-    shed: AtomicU64,
-    allocated_bytes: AtomicU64,
-    net_bytes: AtomicI64,
-    peak_bytes_total: AtomicU64,
-    peak_bytes: AtomicU64,
-    elapsed_nanos: AtomicU64,
+/// Those that are known. A route's number is the same in all later ones.
+#[derive(Debug, Clone)]
+struct Table {
+    numbers: HashMap<Arc<str>, usize, lru::DefaultHasher>,
+    /// By number; `other` and `unmatched` first.
+    routes: Vec<Arc<Route>>,
 }
+
+const OTHER_NUMBER: usize = 0;
+const UNMATCHED_NUMBER: usize = 1;
+/// Routes that are always there.
+const FIXED: usize = 2;
 
 /// What a label stands for while its request runs.
 #[derive(Debug)]
 pub(super) enum RouteRef {
-    Known(Arc<Route>),
+    /// By its number.
+    Known(usize),
     /// There is room for it, and its status decides whether it becomes a route.
     New(Box<str>),
     /// There is no room for it.
@@ -51,127 +51,94 @@ pub(super) enum RouteRef {
 
 impl Routes {
     pub(super) fn new(max_routes: usize) -> Self {
-        let fixed = |label: &str| Arc::new(Route { label: label.into(), ..Route::default() });
-        Self {
-            known: RwLock::default(),
-            max_routes,
-            other: fixed(OTHER),
-            unmatched: fixed(UNMATCHED),
-        }
+        let table = ArcSwap::from_pointee(Table::of_fixed());
+        Self { table, adding: Mutex::default(), max_routes }
     }
 
     pub(super) fn find(&self, label: &Label) -> RouteRef {
-        match self.known(label) {
-            Ok(route) => RouteRef::Known(route),
-            Err(len) if len >= self.max_routes => RouteRef::PastBound,
-            Err(_) => {
+        let label = label.as_str();
+        let table = self.table.load();
+        match table.numbers.get(label) {
+            Some(number) => RouteRef::Known(*number),
+            None if table.is_full(self.max_routes) => RouteRef::PastBound,
+            None => {
                 let _tag = BURSAR.enter();
-                RouteRef::New(label.as_str().into())
+                RouteRef::New(label.into())
             }
         }
     }
 
-    /// Where to count a request that was refused, before anyone knew whether it has a route.
-    pub(super) fn known_or_other(&self, label: &Label) -> Arc<Route> {
-        self.known(label).unwrap_or_else(|_| Arc::clone(&self.other))
-    }
-
-    /// The route of this label, or how many others there are.
-    fn known(&self, label: &Label) -> Result<Arc<Route>, usize> {
-        match label.as_str() {
-            "" | UNMATCHED => return Ok(Arc::clone(&self.unmatched)),
-            OTHER => return Ok(Arc::clone(&self.other)),
-            _ => {}
+    /// Counts a request that was refused, before anyone knew whether it has a route.
+    pub(super) fn add_shed(&self, label: &Label) {
+        let table = self.table.load();
+        let number = table.numbers.get(label.as_str()).unwrap_or(&OTHER_NUMBER);
+        if let Some(route) = table.routes.get(*number) {
+            route.add_shed();
         }
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(label.as_str()).cloned().ok_or(known.len())
     }
 
-    /// Where to count a request that was answered with `status`. One that there is no route for
-    /// is not taken for a new route, or scanners would use up the bound.
-    pub(super) fn resolve(&self, route: RouteRef, status: Option<u16>) -> Arc<Route> {
+    /// Hands `count` the route of a request that was answered with `status`. One that there is no
+    /// route for is not taken for a new route, or scanners would use up the bound.
+    pub(super) fn resolve(
+        &self,
+        route: RouteRef,
+        status: Option<u16>,
+        count: impl FnOnce(&Arc<Route>),
+    ) {
         let is_unmatched = matches!(status, Some(404 | 405));
-        match route {
-            RouteRef::Known(route) => route,
-            RouteRef::New(_) | RouteRef::PastBound if is_unmatched => Arc::clone(&self.unmatched),
-            RouteRef::New(label) => self.add(label),
-            RouteRef::PastBound => Arc::clone(&self.other),
+        let number = match route {
+            RouteRef::Known(number) => number,
+            RouteRef::New(_) | RouteRef::PastBound if is_unmatched => UNMATCHED_NUMBER,
+            RouteRef::New(label) => self.add(&label),
+            RouteRef::PastBound => OTHER_NUMBER,
+        };
+        if let Some(route) = self.table.load().routes.get(number) {
+            count(route);
         }
     }
 
-    fn add(&self, label: Box<str>) -> Arc<Route> {
+    /// The number of a route that was not known.
+    fn add(&self, label: &str) -> usize {
         let _tag = BURSAR.enter();
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(route) = known.get(&label) {
-            return Arc::clone(route);
+        // No user code runs under it.
+        let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = self.table.load();
+        if let Some(number) = table.numbers.get(label) {
+            return *number;
         }
-        if known.len() >= self.max_routes {
-            return Arc::clone(&self.other);
+        if table.is_full(self.max_routes) {
+            return OTHER_NUMBER;
         }
-        let route = Arc::new(Route { label: label.clone(), ..Route::default() });
-        known.insert(label, Arc::clone(&route));
-        route
+        let mut table = Table::clone(&table);
+        let number = table.add(label);
+        self.table.store(Arc::new(table));
+        number
     }
 
     /// Every route that something was counted for, in no order.
     pub(super) fn read(&self) -> Vec<RouteStats> {
-        let mut routes: Vec<_> = {
-            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            known.values().cloned().collect()
-        };
-        routes.extend([Arc::clone(&self.other), Arc::clone(&self.unmatched)]);
-        let stats = routes.iter().map(|route| route.read());
+        let table = self.table.load_full();
+        let stats = table.routes.iter().map(|route| route.read());
         stats.filter(|route| route.requests_total > 0 || route.shed_total > 0).collect()
     }
 }
 
-impl Route {
-    pub(super) fn label(&self) -> &str {
-        &self.label
+impl Table {
+    fn of_fixed() -> Self {
+        let mut table = Self { numbers: HashMap::default(), routes: Vec::new() };
+        let [_other, unmatched] = [OTHER, UNMATCHED].map(|label| table.add(label));
+        table.numbers.insert("".into(), unmatched);
+        table
     }
 
-    pub(super) fn add(&self, is_failed: bool, usage: &RequestUsage, elapsed: Duration) {
-        let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        self.elapsed_nanos.fetch_add(nanos, Ordering::Relaxed);
-        if is_failed {
-            self.failed.fetch_add(1, Ordering::Relaxed);
-        }
-        self.add_usage(usage);
+    fn add(&mut self, label: &str) -> usize {
+        let (label, number) = (Arc::<str>::from(label), self.routes.len());
+        self.numbers.insert(Arc::clone(&label), number);
+        self.routes.push(Arc::new(Route::new(label)));
+        number
     }
 
-    /// Adds nothing where there is nothing to add: all threads write to the same line of memory.
-    fn add_usage(&self, usage: &RequestUsage) {
-        let &RequestUsage { allocated_bytes, net_bytes, peak_bytes, .. } = usage;
-        if allocated_bytes > 0 {
-            self.allocated_bytes.fetch_add(allocated_bytes, Ordering::Relaxed);
-        }
-        if net_bytes != 0 {
-            self.net_bytes.fetch_add(net_bytes, Ordering::Relaxed);
-        }
-        if peak_bytes > 0 {
-            self.peak_bytes_total.fetch_add(peak_bytes, Ordering::Relaxed);
-        }
-        if peak_bytes > self.peak_bytes.load(Ordering::Relaxed) {
-            self.peak_bytes.fetch_max(peak_bytes, Ordering::Relaxed);
-        }
-    }
-
-    pub(super) fn add_shed(&self) {
-        self.shed.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn read(&self) -> RouteStats {
-        RouteStats {
-            route: self.label.to_string(),
-            requests_total: self.requests.load(Ordering::Relaxed),
-            failed_total: self.failed.load(Ordering::Relaxed),
-            shed_total: self.shed.load(Ordering::Relaxed),
-            allocated_bytes_total: self.allocated_bytes.load(Ordering::Relaxed),
-            net_bytes_total: self.net_bytes.load(Ordering::Relaxed),
-            peak_bytes_total: self.peak_bytes_total.load(Ordering::Relaxed),
-            peak_bytes: self.peak_bytes.load(Ordering::Relaxed),
-            elapsed_total: Duration::from_nanos(self.elapsed_nanos.load(Ordering::Relaxed)),
-        }
+    fn is_full(&self, max_routes: usize) -> bool {
+        self.routes.len() - FIXED >= max_routes
     }
 }

@@ -31,7 +31,7 @@ fn usage(allocated_bytes: u64, peak_bytes: u64) -> RequestUsage {
 fn record(book: &Book, label: &str, status: Option<u16>, usage: RequestUsage) {
     let label = Label::new(&[label]);
     let ended = EndedRequest { status, usage, at: book.now(), elapsed: Duration::from_millis(3) };
-    book.record(book.find(&label), ended);
+    book.record(book.find(&label), &ended, Part::of_this_thread());
 }
 
 fn names(figures: &RequestFigures) -> Vec<&str> {

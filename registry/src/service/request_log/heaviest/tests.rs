@@ -13,9 +13,9 @@ fn heaviest() -> Heaviest {
 /// A request of so many bytes at once, ended so many minutes in.
 fn offer(heaviest: &Heaviest, peak_bytes: u64, minute: u32) {
     let usage = RequestUsage { peak_bytes, ..RequestUsage::default() };
-    let (route, at) = (Arc::new(Route::default()), minute * MINUTE);
+    let (route, at) = (Arc::new(Route::new("GET /".into())), minute * MINUTE);
     let ended = EndedRequest { status: Some(200), usage, at, elapsed: Duration::ZERO };
-    heaviest.offer(Kept { route, ended });
+    heaviest.offer(&route, &ended);
 }
 
 fn peaks_mib(heaviest: &Heaviest, minute: u32) -> Vec<u64> {
