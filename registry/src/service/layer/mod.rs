@@ -55,10 +55,15 @@ use shared::Shared;
 /// # Cost
 ///
 /// A request enters its scope some four times, 130 to 2,700 instructions each (see
-/// [`RequestScope`](crate::RequestScope#cost)), its log makes some 15 atomic operations, and the
-/// clock is read twice. Nothing is allocated once as many scopes are there as requests run at once
-/// (256 are kept) and the route is known; where an answer's body is put into a box, as axum does, it
-/// is one of its own.
+/// [`RequestScope`](crate::RequestScope#cost)), its log and the layer make some 20 atomic
+/// operations, and the clock is read twice. Threads that run at once write to lines of memory of
+/// their own: sums, requests in flight, idle scopes and references to the settings are kept in as
+/// many parts as there are processors, 16 at most, and a thread uses one of them. Upkeep and
+/// summaries each so many requests, and deferral, count in one place.
+///
+/// Nothing is allocated once as many scopes are there as requests run at once (256 are kept), the
+/// route is known and the thread has answered a request; where an answer's body is put into a box,
+/// as axum does, it is one of its own. A layer takes some 4 KiB, and 0.4 KiB a part.
 ///
 /// # Panics
 ///

@@ -41,14 +41,16 @@ use crate::bursar::{BURSAR, Bursar, Handle};
 /// ([`max_routes`](RequestLogBuilder::max_routes)), those beyond are summed under `other`. A label
 /// that is new and answered with 404 or 405 is no route: it is counted under `unmatched`, as is an
 /// empty one. So made-up paths take no memory. Of each ten minutes the 16 heaviest requests are
-/// kept, for an hour. All of it is charged to the tag `bursar`: some 250 bytes a route, and 11 KiB
-/// of heavy requests.
+/// kept, for an hour. All of it is charged to the tag `bursar`: some 200 bytes a route and 128 for
+/// each processor, of which 16 count at most; and 11 KiB of heavy requests.
 ///
 /// # Cost
 ///
-/// Some 15 atomic operations a request, and nothing allocated where its route is known. Sums are
-/// plain counts that all threads add to; the routes are behind a lock that is held for writing only
-/// while one is added, and the heaviest behind one that only those take that belong to them.
+/// Some 15 atomic operations a request, and nothing allocated where its route is known, but for a
+/// thread's first. Sums and requests in flight are plain counts, in a part for each processor (16 at
+/// most) that a thread adds to and a reader sums: exact where no request ends meanwhile. Looking a
+/// route up takes no lock; adding one copies the table of their labels. The heaviest are behind a
+/// lock that only those take that belong to them.
 ///
 /// # Examples
 ///

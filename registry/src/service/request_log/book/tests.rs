@@ -116,6 +116,27 @@ fn a_request_is_in_flight_until_it_ends_and_fails_if_nothing_finishes_it() {
 }
 
 #[test]
+fn requests_that_end_on_other_threads_are_in_flight_no_more() {
+    let Setting { logs, book, .. } = setting();
+    let begin = || LoggedRequest::begin(&book, &Label::new(&["GET /a"]), RequestScope::new());
+    let begun_here: Vec<_> = (0..8).map(|_| begin()).collect();
+    let begun_there: Vec<_> = std::thread::scope(|threads| {
+        let threads: Vec<_> = (0..8).map(|_| threads.spawn(begin)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(logs.read().in_flight, 16);
+    std::thread::scope(|threads| {
+        for request in begun_here {
+            threads.spawn(|| request.finish(200));
+        }
+    });
+    assert_eq!(logs.read().in_flight, 8);
+    begun_there.into_iter().for_each(|request| request.finish(200));
+    let figures = logs.read();
+    assert_eq!((figures.in_flight, figures.routes[0].requests_total), (0, 16));
+}
+
+#[test]
 fn several_logs_are_shown_as_one_as_long_as_they_live() {
     let Setting { clock, logs, book } = setting();
     let another = Arc::new(Book::new(clock.clone(), 3, MIB));
