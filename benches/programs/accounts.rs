@@ -4,10 +4,13 @@ use std::hint::black_box;
 use std::sync::LazyLock;
 
 use bursar_alloc::Tag;
-use bursar_benches::{Accounts, Snapshot};
+use bursar_benches::{Accounts, Snapshot, TagOf};
 
 /// As many tags as a process can have.
 const MOST_TAGS: usize = 240;
+const ISOLATED_TAGS: usize = 30;
+/// Nothing is to be cleaned up.
+const BUDGET: &str = "64GiB";
 
 /// One of [`TAGS`] by its name, as a program has it: a static of its own.
 static SCOPE: Tag = Tag::new("bench/0");
@@ -18,6 +21,25 @@ static TAGS: LazyLock<Vec<Tag>> = LazyLock::new(|| {
     };
     (0..MOST_TAGS).map(tag).collect()
 });
+/// Without a thread of its own, which would take a slot.
+static BURSAR: LazyLock<bursar::Bursar> = LazyLock::new(|| {
+    let builder = bursar::Bursar::builder().budget(BUDGET).threadless(true);
+    builder.start().expect("the accounting allocator is there")
+});
+static ISOLATED: LazyLock<Vec<Tag>> = LazyLock::new(|| {
+    let tag = |number| {
+        let name = format!("bench/isolated/{number}").leak();
+        Tag::try_new(name).expect("the name is of allowed characters").isolated()
+    };
+    (0..ISOLATED_TAGS).map(tag).collect()
+});
+
+fn tag(which: TagOf) -> &'static Tag {
+    match which {
+        TagOf::Shared(number) => &TAGS[number],
+        TagOf::Isolated(number) => &ISOLATED[number],
+    }
+}
 
 /// The accounts of this process.
 #[derive(Debug)]
@@ -45,5 +67,20 @@ impl Accounts for Bursar {
         let tags = usage.tags.len().saturating_sub(usage.overflowed_tags);
         // The first is what was allocated with no tag entered.
         Snapshot { tags: tags.saturating_sub(1), slots: usage.thread_slots_in_use }
+    }
+
+    fn statistics(&self, count: u64) -> Snapshot {
+        for _ in 0..count {
+            drop(black_box(BURSAR.stats()));
+        }
+        self.snapshots(1)
+    }
+
+    fn within(&self, which: TagOf, work: &mut dyn FnMut()) {
+        tag(which).scope(work);
+    }
+
+    fn live_bytes(&self, which: TagOf) -> u64 {
+        bursar_alloc::tag_usage(tag(which)).live_bytes
     }
 }

@@ -6,5 +6,5 @@ use std::process::ExitCode;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    bursar_benches::run("bare_jemalloc", None)
+    bursar_benches::run::<bursar_alloc::Jemalloc>("bare_jemalloc", None)
 }

@@ -6,5 +6,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    bursar_benches::run("bare_mimalloc", None)
+    bursar_benches::run::<bursar_alloc::Mimalloc>("bare_mimalloc", None)
 }

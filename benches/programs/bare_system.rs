@@ -6,5 +6,5 @@ use std::process::ExitCode;
 static ALLOCATOR: std::alloc::System = std::alloc::System;
 
 fn main() -> ExitCode {
-    bursar_benches::run("bare_system", None)
+    bursar_benches::run::<bursar_alloc::System>("bare_system", None)
 }

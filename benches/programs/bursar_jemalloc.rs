@@ -10,5 +10,5 @@ use bursar_alloc::{AccountingAllocator, Jemalloc};
 static ALLOCATOR: AccountingAllocator<Jemalloc> = AccountingAllocator::new(Jemalloc);
 
 fn main() -> ExitCode {
-    bursar_benches::run("bursar_jemalloc", Some(&accounts::Bursar))
+    bursar_benches::run::<Jemalloc>("bursar_jemalloc", Some(&accounts::Bursar))
 }

@@ -10,5 +10,5 @@ use bursar_alloc::{AccountingAllocator, Mimalloc};
 static ALLOCATOR: AccountingAllocator<Mimalloc> = AccountingAllocator::new(Mimalloc);
 
 fn main() -> ExitCode {
-    bursar_benches::run("bursar_mimalloc", Some(&accounts::Bursar))
+    bursar_benches::run::<Mimalloc>("bursar_mimalloc", Some(&accounts::Bursar))
 }

@@ -10,5 +10,5 @@ use bursar_alloc::{AccountingAllocator, System};
 static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
 
 fn main() -> ExitCode {
-    bursar_benches::run("bursar_system", Some(&accounts::Bursar))
+    bursar_benches::run::<System>("bursar_system", Some(&accounts::Bursar))
 }

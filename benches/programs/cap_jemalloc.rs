@@ -9,5 +9,5 @@ use tikv_jemallocator::Jemalloc;
 static ALLOCATOR: Cap<Jemalloc> = Cap::new(Jemalloc, usize::MAX);
 
 fn main() -> ExitCode {
-    bursar_benches::run("cap_jemalloc", None)
+    bursar_benches::run::<bursar_alloc::Jemalloc>("cap_jemalloc", None)
 }

@@ -9,5 +9,5 @@ use peak_alloc::PeakAlloc;
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 fn main() -> ExitCode {
-    bursar_benches::run("peak_system", None)
+    bursar_benches::run::<bursar_alloc::System>("peak_system", None)
 }

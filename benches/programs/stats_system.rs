@@ -10,5 +10,5 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 fn main() -> ExitCode {
-    bursar_benches::run("stats_system", None)
+    bursar_benches::run::<bursar_alloc::System>("stats_system", None)
 }

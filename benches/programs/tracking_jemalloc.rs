@@ -44,5 +44,5 @@ fn main() -> ExitCode {
     AllocationRegistry::enable_tracking();
     let mut group = AllocationGroupToken::register().expect("groups are left");
     let _guard = group.enter();
-    bursar_benches::run("tracking_jemalloc", None)
+    bursar_benches::run::<bursar_alloc::Jemalloc>("tracking_jemalloc", None)
 }

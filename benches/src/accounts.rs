@@ -14,6 +14,25 @@ pub trait Accounts: Sync {
 
     /// Reads all figures, `count` times over, and says what the last reading saw.
     fn snapshots(&self, count: u64) -> Snapshot;
+
+    /// As [`snapshots`](Self::snapshots), for all that a service tells of itself: with what was
+    /// read and done by a monitor, and what is registered with it.
+    fn statistics(&self, count: u64) -> Snapshot;
+
+    /// Runs `work` with a tag entered.
+    fn within(&self, tag: TagOf, work: &mut dyn FnMut());
+
+    /// What was allocated under a tag and is not freed yet, on all threads.
+    fn live_bytes(&self, tag: TagOf) -> u64;
+}
+
+/// One of a program's tags, by its number among those of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TagOf {
+    /// An ordinary one, whose blocks lie among all others: of 240.
+    Shared(usize),
+    /// One whose blocks have an arena of their own, where the allocator has such: of 30.
+    Isolated(usize),
 }
 
 /// What a reading of all figures had to look at.

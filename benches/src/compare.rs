@@ -5,16 +5,20 @@
 //! - `--only WORKLOAD`: that one alone; more than once for several.
 //! - `--instructions PAIRS`: only counts the instructions of so many pairs, by valgrind.
 
+mod chart;
+
 use std::error::Error;
 use std::process::ExitCode;
 
+use self::chart::chart;
+use crate::findings::{Findings, conclude};
 use crate::measure::{
     Backend, Configuration, Figures, Kind, Options, Programs, Spread, Table, has_valgrind,
     instructions_of_a_pair,
 };
 use crate::workload::{WORKLOADS, Workload};
 
-const ROUNDS: usize = 15;
+pub(crate) const ROUNDS: usize = 15;
 /// By what `--quick` divides the operations of a run.
 const QUICKER: u64 = 50;
 /// Pairs whose instructions are counted: under valgrind a second's worth.
@@ -26,23 +30,18 @@ const INSTRUCTIONS: &str = "instructions";
 
 /// Measures and prints, as the arguments say.
 pub fn main() -> ExitCode {
-    match measure_and_print() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("compare: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude("compare", Options::of_this_process(ROUNDS).and_then(|options| measure(&options)))
 }
 
-fn measure_and_print() -> Result<(), Box<dyn Error>> {
-    let options = Options::of_this_process(ROUNDS)?;
+/// A table for each backend, one of what only Bursar does, and the chart.
+pub(crate) fn measure(options: &Options) -> Result<Findings, Box<dyn Error>> {
     let workloads = options.chosen(WORKLOADS.iter().map(|workload| workload.name))?;
     let programs = Programs::up_to_date()?;
     let mut figures = Figures::default();
     if has_valgrind() {
         let pairs = options.instructions.unwrap_or(COUNTED_PAIRS);
-        figures.take_turns(COUNTED_ROUNDS, &[INSTRUCTIONS], |_, configuration| {
+        let rounds = if options.quick { 1 } else { COUNTED_ROUNDS };
+        figures.take_turns(rounds, &[INSTRUCTIONS], |_, configuration| {
             instructions_of_a_pair(&programs, configuration.program, pairs).map(Some)
         })?;
     } else {
@@ -53,14 +52,13 @@ fn measure_and_print() -> Result<(), Box<dyn Error>> {
             nanos(&programs, workload, configuration, options.quick)
         })?;
     }
-    for backend in Backend::all() {
-        println!("{}", ratios(backend, &figures));
-    }
+    let mut found = Findings::of(Backend::all().iter().map(|backend| ratios(backend, &figures)));
     let accounts = times_of_accounts(&figures);
     if !accounts.is_empty() {
-        println!("{accounts}");
+        found.tables.push(accounts);
     }
-    Ok(())
+    found.charts.extend(chart(&Backend::all()[0], &figures));
+    Ok(found)
 }
 
 /// Nanoseconds of one operation in a run of its own; `None` if the workload takes accounts and

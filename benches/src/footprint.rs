@@ -150,7 +150,7 @@ fn hold_vectors() -> Result<Footprint, Box<dyn Error>> {
 }
 
 /// What this process has in memory now.
-fn resident_bytes() -> Result<u64, Box<dyn Error>> {
+pub(crate) fn resident_bytes() -> Result<u64, Box<dyn Error>> {
     status_bytes("VmRSS:")
 }
 

@@ -5,6 +5,8 @@
 //! in `programs/` that name an allocator and call [`run`]. The workloads are compiled once, here:
 //! what differs between two programs is the allocator alone.
 //!
+//! - `cargo run --release -p bursar-benches --features peers --bin report` does all that follows,
+//!   and prints and draws what the README shows.
 //! - `cargo run --release -p bursar-benches --bin compare` runs all programs in turns and prints
 //!   the table of ratios to the same backend bare. `--features peers` adds the public peers.
 //! - `cargo run --release -p bursar-benches --bin memory` prints peak resident bytes over
@@ -20,21 +22,29 @@
 //!   compared by `compare`, or the neighbours are what is measured.
 //!
 //! The modules, lowest first: `random`, `accounts` (what a program with accounts hands in),
-//! `workload`, `footprint` (the loads of `memory`), `program` (what a configuration does when it
-//! is run), `measure` (running programs and showing figures), `compare`, `memory`, `reaction`,
-//! `caches`, `service`.
+//! `workload`, `footprint` (the loads of `memory`), `measure` (running programs and showing
+//! figures), `chart`, `findings` (tables and charts), `compare`, `memory`, `isolation`, `scaling`,
+//! `snapshots`, `purgeables`, `reaction`, `caches`, `service`, `program` (what a configuration
+//! does when it is run), `report`.
 
 mod accounts;
 pub mod caches;
+mod chart;
 pub mod compare;
+mod findings;
 mod footprint;
+mod isolation;
 mod measure;
 pub mod memory;
 mod program;
+mod purgeables;
 mod random;
 pub mod reaction;
+pub mod report;
+mod scaling;
 pub mod service;
+mod snapshots;
 mod workload;
 
-pub use accounts::{Accounts, Snapshot};
+pub use accounts::{Accounts, Snapshot, TagOf};
 pub use program::run;

@@ -8,27 +8,23 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use crate::footprint::{Footprint, LOADS};
+use crate::chart::{Bar, Bars, Chart, Drawing, Group, series_of};
+use crate::findings::{Findings, conclude};
+use crate::footprint::{Footprint, LOADS, Load};
 use crate::measure::{Backend, Figures, Options, Programs, Table};
 
-const ROUNDS: usize = 3;
+pub(crate) const ROUNDS: usize = 3;
 
 /// Measures and prints, as the arguments say.
 pub fn main() -> ExitCode {
-    match measure_and_print() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("memory: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude("memory", Options::of_this_process(ROUNDS).and_then(|options| measure(&options)))
 }
 
-fn measure_and_print() -> Result<(), Box<dyn Error>> {
+/// A table for each backend, and the chart.
+pub(crate) fn measure(options: &Options) -> Result<Findings, Box<dyn Error>> {
     if !cfg!(target_os = "linux") {
         return Err("a process's peak of resident bytes is read as Linux tells it".into());
     }
-    let options = Options::of_this_process(ROUNDS)?;
     if options.instructions.is_some() {
         return Err("instructions are counted by compare".into());
     }
@@ -39,10 +35,9 @@ fn measure_and_print() -> Result<(), Box<dyn Error>> {
         let footprint = programs.ask(configuration.program, &["memory", load])?;
         Ok(Some(footprint.parse::<Footprint>()?.ratio()))
     })?;
-    for backend in Backend::all() {
-        println!("{}", ratios(backend, &figures));
-    }
-    Ok(())
+    let mut found = Findings::of(Backend::all().iter().map(|backend| ratios(backend, &figures)));
+    found.charts.extend(chart(&Backend::all()[0], &figures));
+    Ok(found)
 }
 
 /// Peak resident bytes over requested bytes, and behind it how that compares with the backend
@@ -68,6 +63,29 @@ fn ratios(backend: &'static Backend, figures: &Figures) -> Table {
     table
 }
 
+/// Bars for each load that was held.
+fn chart(backend: &'static Backend, figures: &Figures) -> Option<Chart> {
+    let programs: Vec<_> = backend.programs().collect();
+    let bars = |load: &Load| {
+        let needed = programs.iter().map(|program| figures.spread(load.name, program.program));
+        let bars = needed.enumerate();
+        bars.filter_map(|(number, needed)| Some(Bar::of(number, needed?))).collect::<Vec<_>>()
+    };
+    let groups = LOADS.iter().map(|load| Group { title: load.title.to_owned(), bars: bars(load) });
+    let groups: Vec<_> = groups.filter(|group| !group.bars.is_empty()).collect();
+    (!groups.is_empty()).then(|| Chart {
+        name: "memory",
+        title: format!("Resident bytes for each byte asked for, over {}", backend.title),
+        drawing: Drawing::Bars(Bars {
+            axis: "resident bytes / requested bytes, less is better".to_owned(),
+            decimals: 2,
+            series: series_of(&programs),
+            groups,
+            mark: None,
+        }),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,5 +101,11 @@ mod tests {
             .unwrap();
         let table = ratios(&Backend::all()[0], &figures).to_string();
         assert!(table.contains("| 1.060 | 1.219 (1.150x) |"), "{table}");
+
+        let chart = chart(&Backend::all()[0], &figures).unwrap();
+        let Drawing::Bars(bars) = chart.drawing else { panic!("they are bars") };
+        // What was not held has no group.
+        assert_eq!(bars.groups.len(), 1);
+        assert_eq!(bars.groups[0].bars.len(), Backend::all()[0].programs().count());
     }
 }

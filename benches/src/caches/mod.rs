@@ -16,9 +16,10 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::findings::{Findings, conclude};
 use crate::measure::{Options, Table};
 
-const ROUNDS: usize = 15;
+pub(crate) const ROUNDS: usize = 15;
 
 /// What can be chosen.
 const ROWS: [&str; 4] = ["get", "insert", "trim", "hit_rate"];
@@ -43,30 +44,25 @@ impl Extent {
 
 /// Measures and prints, as the arguments say.
 pub fn main() -> ExitCode {
-    match measure_and_print() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("caches: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude("caches", Options::for_timing(ROUNDS).and_then(|options| measure(&options)))
 }
 
-fn measure_and_print() -> Result<(), Box<dyn Error>> {
-    let options = Options::for_timing(ROUNDS)?;
+/// The tables of the rows that are chosen, and the chart of hit rates.
+pub(crate) fn measure(options: &Options) -> Result<Findings, Box<dyn Error>> {
     if !bursar::is_installed() {
         return Err("entries are weighed by the accounting allocator, which is not there".into());
     }
     let extent = Extent { rounds: options.rounds, is_quick: options.quick };
+    let mut found = Findings::default();
     for row in options.chosen(ROWS)? {
         match row {
-            "get" => println!("{}", get::measure(extent)?),
-            "insert" => println!("{}", insert::measure(extent)?),
-            "trim" => println!("{}", trim::measure(extent)?),
-            _ => hit_rate::measure(extent)?.iter().for_each(|table| println!("{table}")),
+            "get" => found.tables.push(get::measure(extent)?),
+            "insert" => found.tables.push(insert::measure(extent)?),
+            "trim" => found.tables.push(trim::measure(extent)?),
+            _ => found.extend(hit_rate::measure(extent)?),
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// A table with these columns.

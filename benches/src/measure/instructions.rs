@@ -13,23 +13,38 @@ pub(crate) fn has_valgrind() -> bool {
 }
 
 /// What one of `pairs` pairs costs in a program.
-///
-/// The program runs twice, with so many pairs and with twice as many. The difference is theirs
-/// alone: start-up and warm-up are in both.
 pub(crate) fn instructions_of_a_pair(
     programs: &Programs,
     program: &str,
     pairs: u64,
 ) -> Result<f64, Box<dyn Error>> {
-    let once = instructions(programs, program, pairs)?;
-    let twice = instructions(programs, program, 2 * pairs)?;
-    Ok(twice.saturating_sub(once) as f64 / pairs as f64)
+    instructions_of(programs, program, "pairs", pairs)
 }
 
-fn instructions(programs: &Programs, program: &str, pairs: u64) -> Result<u64, Box<dyn Error>> {
+/// What one of `count` operations of a workload costs in a program.
+///
+/// The program runs twice, with so many operations and with twice as many. The difference is
+/// theirs alone: start-up and warm-up are in both.
+pub(crate) fn instructions_of(
+    programs: &Programs,
+    program: &str,
+    workload: &str,
+    count: u64,
+) -> Result<f64, Box<dyn Error>> {
+    let once = instructions(programs, program, workload, count)?;
+    let twice = instructions(programs, program, workload, 2 * count)?;
+    Ok(twice.saturating_sub(once) as f64 / count as f64)
+}
+
+fn instructions(
+    programs: &Programs,
+    program: &str,
+    workload: &str,
+    count: u64,
+) -> Result<u64, Box<dyn Error>> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-    valgrind.arg(programs.path(program)).args(["work", "pairs", &pairs.to_string()]);
+    valgrind.arg(programs.path(program)).args(["work", workload, &count.to_string()]);
     let output = valgrind.stdin(Stdio::null()).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     let collected = output.status.success().then(|| collected(&said)).flatten();

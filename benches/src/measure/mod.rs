@@ -12,7 +12,7 @@ mod turns;
 
 pub(crate) use configuration::{Backend, Configuration, Kind};
 pub(crate) use figures::Figures;
-pub(crate) use instructions::{has_valgrind, instructions_of_a_pair};
+pub(crate) use instructions::{has_valgrind, instructions_of, instructions_of_a_pair};
 pub(crate) use options::Options;
 pub(crate) use processor::{Ran, of_this_thread, on_processor};
 pub(crate) use programs::Programs;

@@ -1,4 +1,4 @@
-//! What `compare`, `memory`, `reaction`, `caches` and `service` can be told.
+//! What the commands can be told.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -16,6 +16,8 @@ pub(crate) struct Options {
     pub(crate) instructions: Option<u64>,
     /// Where the program `bursar` is, to be timed.
     pub(crate) bursar: Option<PathBuf>,
+    /// Where charts are written.
+    pub(crate) output: Option<PathBuf>,
 }
 
 impl Options {
@@ -25,7 +27,7 @@ impl Options {
         if options.bursar.is_some() {
             return Err("the program bursar is timed by service".into());
         }
-        Ok(options)
+        options.of_one_command()
     }
 
     /// As [`of_this_process`](Self::of_this_process), for a command that measures itself.
@@ -35,7 +37,19 @@ impl Options {
 
     /// As [`for_timing`](Self::for_timing), for a command that times the program `bursar` too.
     pub(crate) fn for_service(rounds: usize) -> Result<Self, Box<dyn Error>> {
+        Self::parse(rounds, std::env::args().skip(1))?.of_one_command()?.of_something_to_time()
+    }
+
+    /// As [`for_service`](Self::for_service), for the command that is all of them.
+    pub(crate) fn for_report(rounds: usize) -> Result<Self, Box<dyn Error>> {
         Self::parse(rounds, std::env::args().skip(1))?.of_something_to_time()
+    }
+
+    fn of_one_command(self) -> Result<Self, Box<dyn Error>> {
+        if self.output.is_some() {
+            return Err("charts are drawn by report".into());
+        }
+        Ok(self)
     }
 
     fn of_something_to_time(self) -> Result<Self, Box<dyn Error>> {
@@ -52,8 +66,8 @@ impl Options {
         rounds: usize,
         mut arguments: impl Iterator<Item = String>,
     ) -> Result<Self, Box<dyn Error>> {
-        let (quick, only, instructions, bursar) = (false, Vec::new(), None, None);
-        let mut options = Self { rounds, quick, only, instructions, bursar };
+        let (quick, only, instructions, bursar, output) = (false, Vec::new(), None, None, None);
+        let mut options = Self { rounds, quick, only, instructions, bursar, output };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--quick" => (options.quick, options.rounds) = (true, 1),
@@ -69,9 +83,13 @@ impl Options {
                     let path = arguments.next().ok_or("--bursar takes the path of a program")?;
                     options.bursar = Some(path.into());
                 }
+                "--output" => {
+                    let path = arguments.next().ok_or("--output takes the path of a directory")?;
+                    options.output = Some(path.into());
+                }
                 _ => {
-                    let known =
-                        "--rounds N, --quick, --only ROW, --instructions PAIRS, --bursar PATH";
+                    let known = "--rounds N, --quick, --only ROW, --instructions PAIRS, \
+                                 --bursar PATH, --output DIRECTORY";
                     return Err(format!("{argument:?} is none of {known}").into());
                 }
             }
@@ -113,8 +131,8 @@ mod tests {
 
     #[test]
     fn options_are_read_and_what_is_not_said_stays_as_it_was() {
-        let (only, instructions, bursar) = (Vec::new(), None, None);
-        let none = Options { rounds: 15, quick: false, only, instructions, bursar };
+        let (only, instructions, bursar, output) = (Vec::new(), None, None, None);
+        let none = Options { rounds: 15, quick: false, only, instructions, bursar, output };
         assert_eq!(parse(""), Ok(none.clone()));
         assert_eq!(parse("--quick"), Ok(Options { rounds: 1, quick: true, ..none.clone() }));
         let many = Options {
@@ -123,9 +141,10 @@ mod tests {
             only: vec!["pairs".into(), "churn".into()],
             instructions: Some(1000),
             bursar: Some("target/bursar".into()),
+            output: Some("docs/charts".into()),
         };
         let line = "--quick --rounds 7 --only pairs --only churn --instructions 1000 \
-                    --bursar target/bursar";
+                    --bursar target/bursar --output docs/charts";
         assert_eq!(parse(line), Ok(many));
     }
 
@@ -139,6 +158,7 @@ mod tests {
             ("--only", "--only takes"),
             ("--instructions many", "\"many\""),
             ("--bursar", "--bursar takes"),
+            ("--output", "--output takes"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(named), "{line}: {error}");

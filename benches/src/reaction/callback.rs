@@ -12,7 +12,9 @@ use bursar::{Bursar, Entry, PurgeOutcome, PurgeRequest, Purgeable, Registration,
 use super::quantiles::{COLUMNS, Quantiles};
 use super::table;
 use super::wake::{Sleeper, Spinners, until};
-use crate::measure::Table;
+use crate::chart::{Bar, Bars, Chart, Drawing, Group, Hue, Series};
+use crate::findings::Findings;
+use crate::measure::Spread;
 use crate::random::Random;
 
 static BALLAST: Tag = Tag::new("ballast");
@@ -25,6 +27,11 @@ const BALLAST_BYTES: usize = 36 << 20;
 const BLOCK_BYTES: usize = 12 << 20;
 /// Between two reactions in milliseconds, so that the monitor is parked again.
 const PAUSE_MILLIS: [usize; 2] = [10, 30];
+
+/// What is timed.
+const NAMES: [&str; 2] = ["to the first callback", "a bare parked thread woken"];
+/// The quantiles that are drawn.
+const SHOWN: [(f64, &str); 3] = [(0.5, "p50"), (0.99, "p99"), (1.0, "longest")];
 
 /// Holds the block, and says when it is first asked for it.
 #[derive(Debug)]
@@ -83,15 +90,17 @@ impl Scene {
     }
 }
 
-/// The table of reactions, each beside bare wakes that take turns with it.
-pub(super) fn measure(rounds: usize) -> Result<Table, Box<dyn Error>> {
+/// The table of reactions, each beside bare wakes that take turns with it, and their chart.
+pub(super) fn measure(rounds: usize) -> Result<Findings, Box<dyn Error>> {
     let cores = thread::available_parallelism()?.get();
     let mut table =
         table(["from the allocation that uses up the headroom"].into_iter().chain(COLUMNS));
+    let mut groups = Vec::new();
     let (scene, sleeper) = (Scene::set()?, Sleeper::start());
     for spinning in [0, cores] {
         eprintln!("{rounds} reactions with {spinning} threads spinning");
         let _spinners = Spinners::start(spinning);
+        let mut sorted = Vec::new();
         let (mut reactions, mut wakes) = (Vec::new(), Vec::new());
         let mut random = Random::new();
         for _ in 0..rounds {
@@ -104,19 +113,58 @@ pub(super) fn measure(rounds: usize) -> Result<Table, Box<dyn Error>> {
             0 => String::new(),
             _ => format!(", {spinning} threads spinning on {cores} cores"),
         };
-        for (name, times) in
-            [("to the first callback", reactions), ("a bare parked thread woken", wakes)]
-        {
+        for (series, times) in [reactions, wakes].into_iter().enumerate() {
             let missed = times.iter().filter(|time| time.is_none()).count();
             let missed = if missed > 0 { format!(", {missed} never came") } else { String::new() };
-            let name = format!("{name}{beside}{missed}");
-            table.add([name].into_iter().chain(Quantiles::of(times.into_iter().flatten()).cells()));
+            let name = format!("{}{beside}{missed}", NAMES[series]);
+            let times = Quantiles::of(times.into_iter().flatten());
+            table.add([name].into_iter().chain(times.cells()));
+            sorted.push(times);
         }
+        groups
+            .extend(SHOWN.map(|(share, title)| group(&sorted, share, &format!("{title}{beside}"))));
     }
-    Ok(table)
+    Ok(Findings { tables: vec![table], charts: vec![chart(groups)] })
+}
+
+/// A quantile of each, in milliseconds.
+fn group(sorted: &[Quantiles], share: f64, title: &str) -> Group {
+    let bars = sorted.iter().enumerate().filter_map(|(series, times)| {
+        let spread = Spread::of([times.at(share)?.as_secs_f64() * 1e3])?;
+        Some(Bar::of(series, spread))
+    });
+    Group { title: title.to_owned(), bars: bars.collect() }
+}
+
+fn chart(groups: Vec<Group>) -> Chart {
+    let hues = [Hue::Blue, Hue::Grey];
+    let series = NAMES.into_iter().zip(hues).map(|(name, hue)| Series::new(name, hue));
+    Chart {
+        name: "reaction",
+        title: "From the allocation that uses up the headroom to the first callback".to_owned(),
+        drawing: Drawing::Bars(Bars {
+            axis: "milliseconds, less is better".to_owned(),
+            decimals: 2,
+            series: series.collect(),
+            groups,
+            mark: None,
+        }),
+    }
 }
 
 fn pause(random: &mut Random) {
     let [least, most] = PAUSE_MILLIS;
     thread::sleep(Duration::from_millis(random.between(least, most) as u64));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_has_a_quantile_of_what_is_timed_in_milliseconds_and_none_of_what_never_came() {
+        let times = Quantiles::of((1..=100).map(Duration::from_millis));
+        let group = group(&[times, Quantiles::default()], 0.99, "p99");
+        assert_eq!((group.title.as_str(), group.bars.len()), ("p99", 1));
+    }
 }

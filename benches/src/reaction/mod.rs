@@ -16,9 +16,10 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::findings::{Findings, conclude};
 use crate::measure::{Options, Table};
 
-const ROUNDS: usize = 500;
+pub(crate) const ROUNDS: usize = 500;
 const QUICK_ROUNDS: usize = 5;
 /// Cleanups of 100 MB.
 const TRIMS: usize = 15;
@@ -32,28 +33,24 @@ const ROWS: [&str; 3] = ["callback", "trim", "idle"];
 
 /// Measures and prints, as the arguments say.
 pub fn main() -> ExitCode {
-    match measure_and_print() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("reaction: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude("reaction", Options::for_timing(ROUNDS).and_then(|options| measure(&options)))
 }
 
-fn measure_and_print() -> Result<(), Box<dyn Error>> {
-    let options = Options::for_timing(ROUNDS)?;
+/// The tables of the rows that are chosen, and the chart of callbacks.
+pub(crate) fn measure(options: &Options) -> Result<Findings, Box<dyn Error>> {
+    let mut found = Findings::default();
     for row in options.chosen(ROWS)? {
-        let table = match row {
+        let tables = &mut found.tables;
+        match row {
             "callback" => {
-                callback::measure(if options.quick { QUICK_ROUNDS } else { options.rounds })?
+                let rounds = if options.quick { QUICK_ROUNDS } else { options.rounds };
+                found.extend(callback::measure(rounds)?);
             }
-            "trim" => trim::measure(if options.quick { QUICK_TRIMS } else { TRIMS })?,
-            _ => idle::measure(if options.quick { QUICK_IDLE } else { IDLE })?,
-        };
-        println!("{table}");
+            "trim" => tables.push(trim::measure(if options.quick { QUICK_TRIMS } else { TRIMS })?),
+            _ => tables.push(idle::measure(if options.quick { QUICK_IDLE } else { IDLE })?),
+        }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// A table with these columns.

@@ -16,9 +16,10 @@ mod tags;
 use std::error::Error;
 use std::process::ExitCode;
 
+use crate::findings::{Findings, conclude};
 use crate::measure::{Options, Table};
 
-const ROUNDS: usize = 15;
+pub(crate) const ROUNDS: usize = 15;
 
 /// What can be chosen. The layer first: the others have more tags in use.
 const ROWS: [&str; 3] = ["layer", "endpoints", "status"];
@@ -40,27 +41,21 @@ impl Extent {
 
 /// Measures and prints, as the arguments say.
 pub fn main() -> ExitCode {
-    match measure_and_print() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("service: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    conclude("service", Options::for_service(ROUNDS).and_then(|options| measure(&options)))
 }
 
-fn measure_and_print() -> Result<(), Box<dyn Error>> {
-    let options = Options::for_service(ROUNDS)?;
+/// The tables of the rows that are chosen.
+pub(crate) fn measure(options: &Options) -> Result<Findings, Box<dyn Error>> {
     let extent = Extent { rounds: options.rounds, is_quick: options.quick };
+    let mut found = Findings::default();
     for row in options.chosen(ROWS)? {
-        let table = match row {
+        found.tables.push(match row {
             "layer" => layer::measure(extent)?,
             "endpoints" => endpoints::measure(extent)?,
             _ => status::measure(extent, options.bursar.as_deref())?,
-        };
-        println!("{table}");
+        });
     }
-    Ok(())
+    Ok(found)
 }
 
 /// A table with these columns.

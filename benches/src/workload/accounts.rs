@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use super::{Run, timed};
-use crate::accounts::Accounts;
+use super::{Run, churn, pairs, timed};
+use crate::accounts::{Accounts, Snapshot, TagOf};
 
 /// The stack of a thread that does little but hold a slot: an unoptimised jemalloc wants most of 64 KiB
 /// to begin with.
@@ -15,13 +16,49 @@ pub(crate) fn scope(accounts: &'static dyn Accounts) -> Run {
     Box::new(move |count| timed(|| accounts.enter_and_leave(count)))
 }
 
+/// As [`pairs::set_up`], with a tag entered.
+pub(crate) fn pairs(accounts: &'static dyn Accounts, tag: TagOf) -> Run {
+    under(accounts, tag, pairs::set_up)
+}
+
+/// As [`churn::on_one_thread`], with a tag entered.
+pub(crate) fn churn(accounts: &'static dyn Accounts, tag: TagOf) -> Run {
+    under(accounts, tag, churn::on_one_thread)
+}
+
+/// Sets a workload up and runs it with a tag entered.
+fn under(accounts: &'static dyn Accounts, tag: TagOf, set_up: fn() -> Run) -> Run {
+    let mut run = None;
+    accounts.within(tag, &mut || run = Some(set_up()));
+    let mut run = run.expect("it was set up");
+    Box::new(move |count| {
+        let mut elapsed = Duration::ZERO;
+        accounts.within(tag, &mut || elapsed = run(count));
+        elapsed
+    })
+}
+
 /// An operation reads the figures of all tags, while so many threads hold counters of their own
 /// and have allocated under every tag: what a metrics endpoint or a monitor pays.
 pub(crate) fn snapshot(accounts: &'static dyn Accounts, tags: usize, slots: usize) -> Run {
+    reading(accounts, tags, slots, |accounts, count| accounts.snapshots(count))
+}
+
+/// As [`snapshot`], of all that a service tells of itself.
+pub(crate) fn statistics(accounts: &'static dyn Accounts, tags: usize, slots: usize) -> Run {
+    reading(accounts, tags, slots, |accounts, count| accounts.statistics(count))
+}
+
+fn reading(
+    accounts: &'static dyn Accounts,
+    tags: usize,
+    slots: usize,
+    read: impl Fn(&dyn Accounts, u64) -> Snapshot + 'static,
+) -> Run {
     let holders = Holders::start(accounts, tags, slots);
     Box::new(move |count| {
         let mut seen = None;
-        let elapsed = timed(|| seen = Some(accounts.snapshots(count)));
+        let elapsed = timed(|| seen = Some(read(accounts, count)));
         let seen = seen.expect("a reading was made");
         assert!(
             seen.tags >= tags && seen.slots >= slots,
@@ -78,7 +115,6 @@ mod tests {
     use std::thread::{self, ThreadId};
 
     use super::*;
-    use crate::accounts::Snapshot;
 
     /// Accounts that remember what was asked of them.
     #[derive(Default)]
@@ -101,6 +137,18 @@ mod tests {
         fn snapshots(&self, _: u64) -> Snapshot {
             let slots = self.threads.lock().unwrap().len();
             Snapshot { tags: self.tags.load(Ordering::Relaxed), slots }
+        }
+
+        fn statistics(&self, count: u64) -> Snapshot {
+            self.snapshots(count)
+        }
+
+        fn within(&self, _: TagOf, work: &mut dyn FnMut()) {
+            work();
+        }
+
+        fn live_bytes(&self, _: TagOf) -> u64 {
+            0
         }
     }
 

@@ -24,19 +24,25 @@ pub(crate) fn on_one_thread() -> Run {
 /// Two threads, each with a ring of its own: an operation is one on each. A counter that both
 /// write to shows here.
 pub(crate) fn on_two_threads() -> Run {
-    Box::new(|count| {
-        let both_full = Barrier::new(2);
-        std::thread::scope(|scope| {
-            let other = scope.spawn(|| churn_together(&both_full, count));
-            let here = churn_together(&both_full, count);
-            here.max(other.join().expect("the other thread churns to its end"))
-        })
+    Box::new(|count| on_threads(2, count))
+}
+
+/// The time in which each of so many threads, with a ring of its own, does `count` operations: that
+/// of the slowest.
+pub(crate) fn on_threads(threads: usize, count: u64) -> Duration {
+    let all_full = Barrier::new(threads);
+    std::thread::scope(|scope| {
+        let churn = || churn_together(&all_full, count);
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(churn)).collect();
+        let here = churn_together(&all_full, count);
+        let times = others.into_iter().map(|other| other.join().expect("it churns to its end"));
+        times.fold(here, Duration::max)
     })
 }
 
-fn churn_together(both_full: &Barrier, count: u64) -> Duration {
+fn churn_together(all_full: &Barrier, count: u64) -> Duration {
     let mut ring = Ring::new();
-    both_full.wait();
+    all_full.wait();
     let start = Instant::now();
     ring.churn(count);
     start.elapsed()

@@ -11,7 +11,8 @@ mod vectors;
 
 use std::time::{Duration, Instant};
 
-use crate::accounts::Accounts;
+pub(crate) use self::churn::on_threads as churn_on_threads;
+use crate::accounts::{Accounts, TagOf};
 
 /// A workload that is set up: does so many operations and says how long they took.
 pub(crate) type Run = Box<dyn FnMut(u64) -> Duration>;
@@ -60,7 +61,7 @@ impl Workload {
 
 /// Every workload, in the order of the table. Snapshots come last, and the fewest tags and slots
 /// first: a tag or a slot that a process once used is read for ever after.
-pub(crate) static WORKLOADS: [Workload; 14] = [
+pub(crate) static WORKLOADS: [Workload; 18] = [
     Workload {
         name: "pairs",
         title: "pairs of 48 B",
@@ -132,6 +133,34 @@ pub(crate) static WORKLOADS: [Workload; 14] = [
         set_up: SetUp::Accounts(accounts::scope),
     },
     Workload {
+        name: "pairs_shared",
+        title: "pairs of 48 B under an ordinary tag",
+        warm_up: 100_000,
+        count: 20_000_000,
+        set_up: SetUp::Accounts(|books| accounts::pairs(books, TagOf::Shared(0))),
+    },
+    Workload {
+        name: "pairs_isolated",
+        title: "pairs of 48 B under an isolated tag",
+        warm_up: 100_000,
+        count: 20_000_000,
+        set_up: SetUp::Accounts(|books| accounts::pairs(books, TagOf::Isolated(0))),
+    },
+    Workload {
+        name: "churn_shared",
+        title: "churn of 8-256 B under an ordinary tag",
+        warm_up: 100_000,
+        count: 5_000_000,
+        set_up: SetUp::Accounts(|books| accounts::churn(books, TagOf::Shared(0))),
+    },
+    Workload {
+        name: "churn_isolated",
+        title: "churn of 8-256 B under an isolated tag",
+        warm_up: 100_000,
+        count: 5_000_000,
+        set_up: SetUp::Accounts(|books| accounts::churn(books, TagOf::Isolated(0))),
+    },
+    Workload {
         name: "snapshot_8_tags",
         title: "snapshot of 8 tags, 16 slots in use",
         warm_up: 1000,
@@ -160,6 +189,20 @@ pub(crate) static WORKLOADS: [Workload; 14] = [
         set_up: SetUp::Accounts(|books| accounts::snapshot(books, 240, 512)),
     },
 ];
+
+/// Reads `usage` or `stats` of so many tags and slots; `None` if it is neither.
+pub(crate) fn reading(
+    what: &str,
+    accounts: &'static dyn Accounts,
+    tags: usize,
+    slots: usize,
+) -> Option<Run> {
+    match what {
+        "usage" => Some(accounts::snapshot(accounts, tags, slots)),
+        "stats" => Some(accounts::statistics(accounts, tags, slots)),
+        _ => None,
+    }
+}
 
 /// How long `work` takes.
 fn timed(work: impl FnOnce()) -> Duration {

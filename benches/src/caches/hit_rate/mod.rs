@@ -3,6 +3,7 @@
 mod contestant;
 mod play;
 mod search;
+mod summary;
 mod trace;
 
 use std::error::Error;
@@ -10,26 +11,31 @@ use std::error::Error;
 use self::contestant::{Contestant, OURS, PLAIN_LRU, bounded_by_bytes, bounded_by_entries};
 use self::play::{Played, play};
 use self::search::nearest_capacity;
+use self::summary::Summary;
 use self::trace::{KINDS, Trace};
 use super::{Extent, table};
+use crate::findings::Findings;
 use crate::measure::{Spread, Table, cell, compared, dash, in_turns};
 
 const TRACE: trace::Extent = trace::Extent { keys: 100_000, requests: 1_000_000 };
 const QUICK_TRACE: trace::Extent = trace::Extent { keys: 2_000, requests: 10_000 };
 /// Shares of the keys that fit, in percent.
 const CAPACITIES_PERCENT: [u64; 2] = [2, 10];
+/// That of them which the summary is of.
+const SUMMARY_PERCENT: u64 = 10;
 /// Keys fall to shards as each cache's hasher has it; nothing else differs from round to round.
 const MOST_ROUNDS: usize = 3;
 
 /// A cache and its capacity.
 type Entrant = (Contestant, usize);
 
-/// The table at equal entries, and the one at equal bytes.
-pub(super) fn measure(extent: Extent) -> Result<[Table; 2], Box<dyn Error>> {
+/// The table at equal entries, the one at equal bytes, and the summary of that.
+pub(super) fn measure(extent: Extent) -> Result<Findings, Box<dyn Error>> {
     let rounds = extent.rounds.min(MOST_ROUNDS);
     let size = extent.of(TRACE, QUICK_TRACE);
     let mut by_entries = table(header("at equal entries").into_iter().chain(["bar"]));
     let mut by_bytes = table(header("at equal bytes"));
+    let mut summary = Summary::default();
     for kind in &KINDS {
         let trace = Trace::of(kind, size)?;
         for percent in CAPACITIES_PERCENT {
@@ -44,9 +50,14 @@ pub(super) fn measure(extent: Extent) -> Result<[Table; 2], Box<dyn Error>> {
             let entrants = at_equal_bytes(target_bytes, max_entries, &trace)?;
             let played = take_turns(rounds, &entrants, &trace)?;
             add_rows(&mut by_bytes, &what, &entrants, &played, None);
+            if percent == SUMMARY_PERCENT {
+                summary.add(kind.title, &entrants, &played);
+            }
         }
     }
-    Ok([by_entries, by_bytes])
+    let mut found = Findings::of([by_entries, by_bytes]);
+    found.extend(summary.findings(SUMMARY_PERCENT));
+    Ok(found)
 }
 
 fn header(what: &str) -> [&str; 7] {
