@@ -28,11 +28,11 @@ const BALLAST_BYTES: usize = 1 << 30;
 /// What each purgeable has to free: all together far from enough.
 const BLOCK_BYTES: usize = 4 << 10;
 
-/// What is timed: what a reader is shown, in which colour, how often it is done in a round (for so
-/// many purgeables), and the time of one in microseconds.
+/// What is timed.
 struct Row {
     title: &'static str,
     hue: Hue,
+    /// Its microseconds.
     measure: fn(registered: usize, is_quick: bool) -> Result<f64, Box<dyn Error>>,
 }
 
@@ -137,7 +137,7 @@ impl Scene {
     }
 }
 
-/// What is done once before the clock starts.
+/// The time of one of so many; it is done once before the clock starts. False is what was not done.
 fn micros_of(count: usize, mut work: impl FnMut() -> bool) -> Result<f64, Box<dyn Error>> {
     let mut is_done = work();
     let begun = of_this_thread()?;
@@ -221,7 +221,9 @@ mod tests {
         assert_eq!(held.purgeable_bytes(), 0);
         held.fill();
         assert_eq!(held.purgeable_bytes(), BLOCK_BYTES as u64);
-        drop(held);
+        let request = PurgeRequest::new(u64::MAX, PressureLevel::Emergency);
+        assert_eq!(held.purge(&request), PurgeOutcome::Freed(BLOCK_BYTES as u64));
+        assert_eq!(held.purge(&request), PurgeOutcome::Empty);
     }
 
     #[cfg(target_os = "linux")]

@@ -67,11 +67,68 @@ fn a_program_with_accounts_runs_what_takes_them_and_a_bare_one_says_that_it_has_
 }
 
 #[test]
+fn every_program_tells_the_nanoseconds_of_churn_on_several_threads() {
+    for program in programs() {
+        let [nanos] = numbers(program, &["churn", "3", "10"]);
+        assert!(nanos > 0, "{program}");
+    }
+}
+
+#[test]
+fn with_accounts_all_sums_are_exact_at_rest_and_all_figures_are_read() {
+    for program in BURSAR {
+        for threads in ["1", "2", "50"] {
+            let [blocks, looks, wrong] = numbers(program, &["sums", threads]);
+            assert!(blocks > 0 && looks > 0, "{program}: {blocks} blocks, {looks} looks");
+            assert_eq!(wrong, 0, "{program}, {threads} threads");
+        }
+        for what in ["usage", "stats"] {
+            let [nanos] = numbers(program, &["snapshot", what, "8", "4", "3"]);
+            assert!(nanos > 0, "{program} {what}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_dropped_is_no_longer_live_and_what_is_live_is_resident() {
+    let isolating = BURSAR.map(|program| (program, ["shared", "isolated"].as_slice()));
+    let bare = BARE.map(|program| (program, ["untagged"].as_slice()));
+    for (program, homes) in isolating.into_iter().chain(bare) {
+        for home in homes {
+            for (dropping, least, most) in [("all", 0.05, 0.15), ("random", 0.5, 0.6)] {
+                let arguments = ["isolation", home, dropping, "5000000"];
+                let [live_before, _, live, resident] = numbers(program, &arguments);
+                let left = live as f64 / live_before as f64;
+                assert!((least..most).contains(&left), "{program} {arguments:?}: {left}");
+                assert!(resident > live, "{program} {arguments:?}: {resident} of {live}");
+            }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_with_tags_of_their_own_make_the_process_grow() {
+    for home in ["shared", "isolated"] {
+        let [grown] = numbers(BURSAR[0], &["threads", home, "4", "4", "1000"]);
+        assert!(grown > 0, "{home}");
+    }
+}
+
+#[test]
 fn what_a_program_does_not_know_is_named() {
     for (arguments, named) in [
         (["work", "pears", "10"].as_slice(), "pears"),
         (&["work", "pairs", "ten"], "ten"),
         (&["memory", "lead"], "lead"),
+        (&["isolation", "abroad", "all", "1000"], "abroad"),
+        (&["isolation", "untagged", "none", "1000"], "none"),
+        (&["isolation", "isolated", "all", "1000"], "accounts"),
+        (&["threads", "shared", "2", "2", "1"], "accounts"),
+        (&["churn", "0", "10"], "\"0\""),
+        (&["sums", "2"], "accounts"),
+        (&["snapshot", "usage", "8", "4", "3"], "accounts"),
     ] {
         let output = ask(BARE[2], arguments);
         assert!(!output.status.success());

@@ -105,7 +105,7 @@ pub(crate) struct Options {
     /// Where the sequence of requests begins
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Where the chart of memory over time is written
+    /// Where the chart of memory over time is written; a dark one is written beside it
     #[arg(long, default_value = "drill.svg")]
     pub(crate) chart: PathBuf,
     /// Bound the bare run's caches to so many entries each, to see what a fixed

@@ -61,7 +61,7 @@ impl Home {
 }
 
 /// Which objects go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Dropping {
     /// What it is called on a command line.
     pub(crate) name: &'static str,
@@ -290,7 +290,7 @@ mod tests {
             assert_eq!((home.name(), Home::find(name)), (name, Some(home)));
         }
         for dropping in &DROPPINGS {
-            assert_eq!(Dropping::find(dropping.name), Some(dropping));
+            assert_eq!(Dropping::find(dropping.name).unwrap().title, dropping.title);
         }
         assert!(Home::find("abroad").is_none() && Dropping::find("none").is_none());
     }

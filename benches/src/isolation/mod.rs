@@ -150,7 +150,7 @@ fn chart(left: &LeftOf) -> Chart {
 }
 
 /// Threads, and tags that each of them uses.
-const EXTENT: [usize; 2] = [64, 8];
+const EXTENT: [usize; 2] = [32, 8];
 const QUICK_EXTENT: [usize; 2] = [8, 4];
 /// What each thread allocates under each tag: the least, and some of all sizes.
 const BLOCKS: [(usize, &str); 2] = [(1, "one block each"), (1000, "1,000 blocks of 0.2-2 KB each")];

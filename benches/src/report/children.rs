@@ -6,14 +6,11 @@ use std::process::{Command, Stdio};
 
 use super::part::Part;
 
-/// Has this same program show one part, with the same arguments else.
-pub(super) fn show(part: &Part) -> Result<(), Box<dyn Error>> {
+/// Has this same program show one part, with the same arguments else; whether that went well.
+pub(super) fn show(part: &Part) -> Result<bool, Box<dyn Error>> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(others(std::env::args().skip(1))).args(["--only", part.name]);
-    if !command.stdin(Stdio::null()).status()?.success() {
-        return Err(format!("{} could not be measured", part.name).into());
-    }
-    Ok(())
+    Ok(command.stdin(Stdio::null()).status()?.success())
 }
 
 /// The arguments without those that name parts.
@@ -40,17 +37,26 @@ pub(super) fn bursar_program() -> Result<Option<PathBuf>, Box<dyn Error>> {
     Ok(Some(std::env::current_exe()?.with_file_name(program)))
 }
 
-/// Runs the drill, which prints its own tables and draws its own chart.
-pub(super) fn drill(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
-    let said = arguments.join(" ");
-    println!("`cargo run --release -p bursar-examples --example drill -- {said}`\n");
-    let mut run = cargo("run").ok_or("the drill is built and started by cargo, and so is this")?;
-    run.args(["-p", "bursar-examples", "--example", "drill", "--"]).args(arguments);
-    if !run.status()?.success() {
-        return Err(format!("the drill was not passed: {said}").into());
+/// Runs drills, each of which prints its own tables and draws its own chart. One that is not passed
+/// does not keep the others from being run.
+pub(super) fn drill<const N: usize>(drills: [&[&str]; N]) -> Result<(), Box<dyn Error>> {
+    let mut failed = Vec::new();
+    for arguments in drills {
+        let said = arguments.join(" ");
+        println!("`cargo run --release -p bursar-examples --example drill -- {said}`\n");
+        let by_cargo = "drills are built and started by cargo, and so is this program then";
+        let mut run = cargo("run").ok_or(by_cargo)?;
+        run.args(["-p", "bursar-examples", "--example", "drill", "--"]).args(arguments);
+        if !run.status()?.success() {
+            failed.push(format!("drill {said}"));
+        }
+        println!();
     }
-    println!();
-    Ok(())
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("not passed: {}", failed.join("; ")).into())
+    }
 }
 
 /// The cargo that started this program, in release, over the same workspace.

@@ -39,8 +39,20 @@ fn measure_and_show() -> Result<(), Box<dyn Error>> {
     let options = Options::for_report(1)?;
     match chosen(&options)?[..] {
         [part] => show(part),
-        ref parts => parts.iter().try_for_each(|part| children::show(part)),
+        ref parts => show_each(parts),
     }
+}
+
+/// One after the other, each in a process of its own. What fails does not keep the others from
+/// being shown.
+fn show_each(parts: &[&Part]) -> Result<(), Box<dyn Error>> {
+    let mut failed = Vec::new();
+    for part in parts {
+        if !children::show(part)? {
+            failed.push(part.name);
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", ")).into()) }
 }
 
 /// The parts to be shown: those that were named, or all that are due.

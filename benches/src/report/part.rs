@@ -141,32 +141,39 @@ fn measure_service(options: &Options, _: &Path) -> Result<Findings, Box<dyn Erro
 }
 
 fn drill_and_best_fixed(options: &Options, output: &Path) -> Result<Findings, Box<dyn Error>> {
-    std::fs::create_dir_all(output)?;
-    let chart = output.join("drill.svg");
-    let chart = chart.to_str().ok_or("the output is to be a path that can be written out")?;
+    let chart = chart_in(output, "drill.svg")?;
     if options.quick {
-        drill(&["--short", "--chart", chart])?;
+        drill([&["--short", "--chart", &chart]])?;
         return Ok(Findings::default());
     }
-    drill(&["--chart", chart])?;
     let rounds = options.rounds.to_string();
-    drill(&["--best-fixed", "--profile", "dense", "--repeat", &rounds])?;
-    drill(&["--best-fixed", "--profile", "dense", "--repeat", &rounds, "--limit", "64MiB"])?;
+    let best_fixed = ["--best-fixed", "--profile", "dense", "--repeat", &rounds];
+    drill([
+        &["--chart", &chart],
+        &best_fixed,
+        &[best_fixed.as_slice(), &["--limit", "64MiB"]].concat(),
+    ])?;
     Ok(Findings::default())
 }
 
 fn long_drills(options: &Options, output: &Path) -> Result<Findings, Box<dyn Error>> {
-    std::fs::create_dir_all(output)?;
-    let chart = |name| output.join(name).display().to_string();
+    let in_128 = chart_in(output, "drill-128.svg")?;
+    let in_64 = chart_in(output, "drill-64.svg")?;
+    let web = chart_in(output, "web.svg")?;
     let (seconds, requests) = if options.quick { ("5", "50000") } else { ("600", "14000000") };
-    for (limit, name) in [("128MiB", "drill-128.svg"), ("64MiB", "drill-64.svg")] {
-        let lasting = ["--seconds", seconds, "--requests", requests, "--profile", "dense"];
-        let within = ["--limit", limit, "--chart", &chart(name)];
-        drill(&[lasting.as_slice(), &within].concat())?;
-    }
-    let short: &[&str] = if options.quick { &["--short"] } else { &[] };
-    drill(&[&["--web", "--chart", &chart("web.svg")], short].concat())?;
+    let lasting = ["--seconds", seconds, "--requests", requests, "--profile", "dense"];
+    let in_128 = [lasting.as_slice(), &["--limit", "128MiB", "--chart", &in_128]].concat();
+    let in_64 = [lasting.as_slice(), &["--limit", "64MiB", "--chart", &in_64]].concat();
+    let mut web = vec!["--web", "--chart", &web];
+    web.extend(options.quick.then_some("--short"));
+    drill([&in_128, &in_64, &web])?;
     Ok(Findings::default())
+}
+
+/// Where a drill is to draw. The directory is made if need be.
+fn chart_in(output: &Path, name: &str) -> Result<String, Box<dyn Error>> {
+    std::fs::create_dir_all(output).map_err(|error| format!("{}: {error}", output.display()))?;
+    Ok(output.join(name).display().to_string())
 }
 
 #[cfg(test)]
