@@ -10,7 +10,7 @@ use bursar_benches::{Accounts, Snapshot, TagOf};
 const MOST_TAGS: usize = 240;
 const ISOLATED_TAGS: usize = 30;
 /// Nothing is to be cleaned up.
-const BUDGET: &str = "64GiB";
+const BUDGET: &str = "1GiB";
 
 /// One of [`TAGS`] by its name, as a program has it: a static of its own.
 static SCOPE: Tag = Tag::new("bench/0");

@@ -21,7 +21,7 @@ static TAG: Tag = Tag::new("purgeables");
 static BALLAST: Tag = Tag::new("ballast");
 
 /// Nothing presses.
-const CALM_BYTES: u64 = 8 << 30;
+const CALM_BYTES: u64 = 2 << 30;
 /// Nearly all of it is ballast, which is never written to: no memory is used.
 const PRESSED_BYTES: u64 = 1 << 30;
 const BALLAST_BYTES: usize = 1 << 30;

@@ -16,8 +16,8 @@ pub(super) struct Theme {
 
 /// What a series stands for: the same in every chart.
 ///
-/// The colours are those of Okabe and Ito, which people who see few colours can tell apart. They
-/// differ in brightness too, but for green and vermilion, which stand side by side in no chart.
+/// The colours are those of Okabe and Ito, which people who see few colours can tell apart; series
+/// are in the order of the legend in every group, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hue {
     /// What is compared with.

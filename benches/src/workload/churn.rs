@@ -27,25 +27,30 @@ pub(crate) fn on_two_threads() -> Run {
     Box::new(|count| on_threads(2, count))
 }
 
-/// The time in which each of so many threads, with a ring of its own, does `count` operations: that
-/// of the slowest.
+/// The time in which each of so many threads, with a ring of its own, does `count` operations: from
+/// the first that begins to the last that ends, since with more threads than cores some begin when
+/// others have ended.
 pub(crate) fn on_threads(threads: usize, count: u64) -> Duration {
     let all_full = Barrier::new(threads);
-    std::thread::scope(|scope| {
-        let churn = || churn_together(&all_full, count);
+    let churn = || churn_together(&all_full, count);
+    let times: Vec<_> = std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(churn)).collect();
-        let here = churn_together(&all_full, count);
-        let times = others.into_iter().map(|other| other.join().expect("it churns to its end"));
-        times.fold(here, Duration::max)
-    })
+        let here = churn();
+        let others = others.into_iter().map(|other| other.join().expect("it churns to its end"));
+        others.chain([here]).collect()
+    });
+    let begun = times.iter().map(|(begun, _)| *begun).min();
+    let ended = times.iter().map(|(_, ended)| *ended).max();
+    ended.zip(begun).map_or(Duration::ZERO, |(ended, begun)| ended - begun)
 }
 
-fn churn_together(all_full: &Barrier, count: u64) -> Duration {
+/// When it began, and when it ended.
+fn churn_together(all_full: &Barrier, count: u64) -> (Instant, Instant) {
     let mut ring = Ring::new();
     all_full.wait();
-    let start = Instant::now();
+    let begun = Instant::now();
     ring.churn(count);
-    start.elapsed()
+    (begun, Instant::now())
 }
 
 struct Ring {
