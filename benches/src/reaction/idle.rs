@@ -17,6 +17,9 @@ const BUDGET_BYTES: u64 = 64 << 20;
 /// The monitor's thread, by its name.
 const MONITOR: &str = "bursar-monitor";
 
+/// A thread that has no name by then is not there.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Allocated and freed again a second by the thread that has the monitor woken.
 const CHURN_BYTES_A_SECOND: usize = 100 << 20;
 const CHURN_ROUNDS_A_SECOND: usize = 100;
@@ -30,7 +33,7 @@ pub(super) fn measure(time: Duration) -> Result<Table, Box<dyn Error>> {
     }
     let bursar = Bursar::builder().budget(BUDGET_BYTES).start()?;
     let interval = bursar.budget().profile().interval;
-    let monitor = task(MONITOR)?;
+    let monitor = task_once_it_runs(MONITOR)?;
     let heading = format!("{} s long, read every {interval:?}", time.as_secs());
     let mut table = table([heading.as_str(), "on a processor", "of a core", "times it ran"]);
     eprintln!("{} s of nothing", time.as_secs());
@@ -88,6 +91,17 @@ fn while_churning<T>(f: impl FnOnce() -> T) -> Result<T, Box<dyn Error>> {
         is_over.store(true, Ordering::Relaxed);
         churning.join().map(|()| result).map_err(|_| "the churning thread panicked".into())
     })
+}
+
+/// As [`task`], of a thread that was just started: it gives itself its name when it first runs.
+fn task_once_it_runs(name: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let begun = Instant::now();
+    loop {
+        match task(name) {
+            Err(_) if begun.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(1)),
+            found => return found,
+        }
+    }
 }
 
 /// The directory of this process's thread called `name`.
