@@ -159,9 +159,9 @@ impl Blocks {
                 *object = None;
             }
         }
-        if self.objects.iter().all(Option::is_none) {
-            self.objects = Vec::new();
-        }
+        // The list is not what is measured.
+        self.objects.retain(Option::is_some);
+        self.objects.shrink_to_fit();
     }
 
     /// Of objects and others; not what lists them.

@@ -10,6 +10,9 @@ use crate::{
     caches, compare, isolation, memory, purgeables, reaction, scaling, service, snapshots,
 };
 
+/// What measures a part: given where charts go, for those that draw their own.
+type Measure = fn(&Options, &Path) -> Result<Findings, Box<dyn Error>>;
+
 /// One section of the report.
 pub(super) struct Part {
     /// What it is called on a command line.
@@ -18,8 +21,7 @@ pub(super) struct Part {
     /// Where nothing is said.
     pub(super) rounds: usize,
     pub(super) when: When,
-    /// Given where charts go, for those that draw their own.
-    pub(super) measure: fn(&Options, &Path) -> Result<Findings, Box<dyn Error>>,
+    pub(super) measure: Measure,
 }
 
 /// When a part is measured that was not named.
