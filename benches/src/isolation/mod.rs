@@ -112,7 +112,8 @@ fn after_drops(left: &LeftOf) -> Table {
     for (number, contestant) in CONTESTANTS.iter().enumerate() {
         let mut row = vec![contestant.title.to_owned()];
         for (rounds, bar) in left.iter().zip(contestant.bars) {
-            row.push(cell(resident(&rounds[number]), 0));
+            // To a tenth, so that what misses its bar is not rounded down to it.
+            row.push(cell(resident(&rounds[number]), 1));
             row.push(bar.map_or_else(dash, |bar| format!("<= {bar}")));
         }
         table.add(row);
@@ -251,8 +252,8 @@ mod tests {
         assert_eq!(lines.len(), 2 + CONTESTANTS.len(), "{table}");
         assert!(lines[0].contains("of 330 live before"), "{table}");
         assert!(lines[0].contains("all of them dropped (30 live)"), "{table}");
-        assert!(lines[2].contains(" 40 (39..41) | <= 45 |"), "{table}");
-        assert!(lines[3].contains(" 41 (40..42) |     - |"), "{table}");
+        assert!(lines[2].contains(" 40.0 (39.0..41.0) | <= 45 |"), "{table}");
+        assert!(lines[3].contains(" 41.0 (40.0..42.0) |     - |"), "{table}");
     }
 
     #[test]
