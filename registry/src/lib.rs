@@ -83,9 +83,9 @@ pub use bursar_alloc::Jemalloc;
 pub use bursar_alloc::Mimalloc;
 pub use bursar_alloc::{
     AccountingAllocator, Backend, BackendStats, Charge, Collect, CollectScope, Collected,
-    InvalidTagName, Retag, Section, SectionUsage, System, Tag, TagError, TagExt, TagGuard,
-    TagHandle, TagUsage, Tagged, ThreadUsage, Usage, backend_name, backend_stats, charged_bytes,
-    collect, collect_scope, is_installed, live_bytes, tag_usage, thread_usage,
+    InvalidTagName, Isolation, Retag, Section, SectionUsage, System, Tag, TagError, TagExt,
+    TagGuard, TagHandle, TagUsage, Tagged, ThreadUsage, Usage, backend_name, backend_stats,
+    charged_bytes, collect, collect_scope, is_installed, live_bytes, tag_usage, thread_usage,
     thread_usage_subtree, thread_usage_total, usage,
 };
 

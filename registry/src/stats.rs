@@ -1,5 +1,7 @@
 //! [`Stats`]: one reading of everything, for people, JSON and metrics.
 
+mod isolation;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -89,6 +91,9 @@ pub struct Stats {
     pub backend: Option<String>,
     /// Each tag in use, the largest first.
     pub tags: Vec<TagUsage>,
+    /// Caches that threads have for isolated tags.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub isolation_caches_in_use: u64,
     /// Each purgeable registered, the largest first.
     pub purgeables: Vec<PurgeableStats>,
     /// Each route that requests were logged for, the one with the most allocated first.
@@ -223,6 +228,7 @@ impl Stats {
             unavailable: BTreeMap::clone(&status.unavailable),
             backend: bursar_alloc::backend_name().map(str::to_owned),
             tags,
+            isolation_caches_in_use: usage.isolation_caches_in_use as u64,
             purgeables,
             routes: requests.routes,
             heaviest_requests: requests.heaviest,
@@ -284,6 +290,7 @@ impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_summary(f)?;
         self.write_tags(f)?;
+        self.write_isolated(f)?;
         self.write_purgeables(f)?;
         write_routes(f, &self.routes)?;
         if !self.bounds_unused.is_empty() {

@@ -83,6 +83,14 @@ codes! {
     Fragmentation = "fragmentation",
     /// The allocator keeps many freed pages.
     DirtyPages = "dirty_pages",
+    /// Tags are to have memory of their own, and the allocator cannot.
+    IsolationUnsupported = "isolation_unsupported",
+    /// Tags are to have memory of their own, and none was left for them.
+    IsolationExhausted = "isolation_exhausted",
+    /// Few live blocks keep many pages of an isolated tag.
+    IsolatedTagGaps = "isolated_tag_gaps",
+    /// A large cache shares its pages with others, and they do not come back.
+    WorthIsolating = "worth_isolating",
     /// A tag's bytes are allocated and hardly ever freed.
     GrowingTag = "growing_tag",
     /// A tag holds more than a budget of its own allows.

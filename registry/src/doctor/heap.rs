@@ -18,7 +18,7 @@ const LASTING: Duration = Duration::from_secs(300);
 
 /// Whether all readings of the last [`LASTING`] say so. Of each span the history keeps the reading
 /// of the highest usage. Without a history, one reading so much earlier has to do.
-fn is_lasting(checkup: &Checkup, holds: impl Fn(&Sample) -> bool) -> bool {
+pub(super) fn is_lasting(checkup: &Checkup, holds: impl Fn(&Sample) -> bool) -> bool {
     let Some(history) = &checkup.history else {
         let earlier = checkup.earlier.as_ref();
         return checkup.span().is_some_and(|span| span >= LASTING)
@@ -41,22 +41,27 @@ const FRAGMENTED: f64 = 1.5;
 /// And gaps of this part of the budget: what a small heap has in gaps is no loss.
 const GAPS_PART: u64 = 16;
 
-fn fragmentation(checkup: &Checkup) -> Option<Found> {
-    let soft_limit = checkup.stats.soft_limit_bytes;
-    let is_fragmented = |sample: &Sample| {
-        let Some(active) = sample.active_bytes else { return false };
-        let gaps = active.saturating_sub(sample.live_bytes);
-        gaps > 0
-            && gaps >= soft_limit / GAPS_PART
-            && active as f64 >= FRAGMENTED * sample.live_bytes as f64
-    };
-    let sample = &checkup.stats.sample;
-    if !is_fragmented(sample) {
-        return None;
-    }
-    let (active, live) = (sample.active_bytes?, sample.live_bytes);
+/// Bytes in pages that hold live blocks, but not in the blocks; `None` where they are no loss.
+pub(super) fn gaps(checkup: &Checkup, live: u64, active: u64) -> Option<u64> {
     let gaps = active.saturating_sub(live);
-    let is_lasting = is_lasting(checkup, is_fragmented);
+    let is_much = gaps > 0
+        && gaps >= checkup.stats.soft_limit_bytes / GAPS_PART
+        && active as f64 >= FRAGMENTED * live as f64;
+    is_much.then_some(gaps)
+}
+
+/// Whether the process's pages have [`gaps`], and have had for long.
+pub(super) fn is_fragmented_for_long(checkup: &Checkup) -> bool {
+    is_lasting(checkup, |sample| {
+        sample.active_bytes.is_some_and(|active| gaps(checkup, sample.live_bytes, active).is_some())
+    })
+}
+
+fn fragmentation(checkup: &Checkup) -> Option<Found> {
+    let sample = &checkup.stats.sample;
+    let (live, active) = (sample.live_bytes, sample.active_bytes?);
+    let gaps = gaps(checkup, live, active)?;
+    let is_lasting = is_fragmented_for_long(checkup);
     let severity = if is_lasting { Severity::Warning } else { Severity::Notice };
     let for_long = if is_lasting { ", for minutes" } else { "" };
     let title = format!("few live blocks keep many pages{for_long}: fragmentation");

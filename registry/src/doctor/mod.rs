@@ -10,6 +10,7 @@ mod checkup;
 mod container;
 mod found;
 mod heap;
+mod isolation;
 mod monitor;
 mod purgeables;
 mod requests;
@@ -48,11 +49,12 @@ use self::found::{Found, Kinds, largest};
 /// ```
 #[must_use]
 pub fn examine(checkup: &Checkup) -> Vec<Advice> {
-    let parts: [fn(&Checkup) -> Kinds; 7] = [
+    let parts: [fn(&Checkup) -> Kinds; 8] = [
         budget::examine,
         container::examine,
         monitor::examine,
         heap::examine,
+        isolation::examine,
         tags::examine,
         purgeables::examine,
         requests::examine,

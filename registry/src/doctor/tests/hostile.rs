@@ -1,6 +1,6 @@
 //! Figures and names that nobody could have.
 
-use bursar_alloc::Usage;
+use bursar_alloc::{Isolation, Usage};
 use proptest::prelude::*;
 
 use super::*;
@@ -25,6 +25,8 @@ fn of(sizes: &[u64], shares: &[f64]) -> Stats {
     let mut shares = shares.iter().copied().cycle();
     let mut share = move || shares.next().unwrap_or(0.0);
     let levels = [PressureLevel::Normal, PressureLevel::Warning, PressureLevel::Emergency];
+    let isolations =
+        [Isolation::Off, Isolation::Arena, Isolation::Unsupported, Isolation::Exhausted];
     let mut stats = healthy();
     stats.level = levels[(size() % 3) as usize];
     (stats.usage_ratio, stats.watermarks.warning) = (share(), share());
@@ -57,7 +59,11 @@ fn of(sizes: &[u64], shares: &[f64]) -> Stats {
         (tag.live_bytes, tag.allocated_bytes_total) = (size(), size());
         (tag.subtree_live_bytes, tag.subtree_charged_bytes) = (size(), size());
         tag.budget_bytes = Some(size());
+        tag.isolation = isolations[(size() % 4) as usize];
+        (tag.peak_bytes, tag.live_blocks) = (size(), size());
+        (tag.active_bytes, tag.dirty_bytes) = (Some(size()), Some(size()));
     }
+    (stats.backend, stats.isolation_caches_in_use) = (Some("jemalloc".to_owned()), size());
     for name in ["a", "b\u{1b}[2J\n", "c"] {
         let mut purgeable = purgeable(name, 0);
         (purgeable.hits_total, purgeable.misses_total) = (Some(size()), Some(size()));

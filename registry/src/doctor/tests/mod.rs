@@ -2,6 +2,7 @@
 
 mod container;
 mod hostile;
+mod isolation;
 mod memory;
 mod purgeables;
 mod running;

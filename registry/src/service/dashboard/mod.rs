@@ -53,7 +53,8 @@ const COMPACT: &[u8] = &{
 };
 
 /// Copies `source` without what a browser has no use for: indentation, empty lines, lines of
-/// comments, and the ends of lines after `;` and `{`. Copies as much as fits, and returns the
+/// comments, and the ends of lines after `;`, `{`, `(` and `[`, and after a `,` if the next line is
+/// indented, which those of a licence are not. Copies as much as fits, and returns the
 /// length of all.
 const fn compact(source: &[u8], compacted: &mut [u8]) -> usize {
     let (mut read, mut length) = (0, 0);
@@ -63,9 +64,7 @@ const fn compact(source: &[u8], compacted: &mut [u8]) -> usize {
         }
         let is_kept = !is_comment(source, read);
         while read < source.len() {
-            let joins =
-                read > 0 && source[read] == b'\n' && matches!(source[read - 1], b';' | b'{');
-            if is_kept && !joins {
+            if is_kept && !joins_lines(source, read) {
                 if length < compacted.len() {
                     compacted[length] = source[read];
                 }
@@ -78,6 +77,18 @@ const fn compact(source: &[u8], compacted: &mut [u8]) -> usize {
         }
     }
     length
+}
+
+/// Whether a line ends here that the next one goes on from with nothing in between.
+const fn joins_lines(source: &[u8], at: usize) -> bool {
+    if at == 0 || source[at] != b'\n' {
+        return false;
+    }
+    match source[at - 1] {
+        b';' | b'{' | b'(' | b'[' => true,
+        b',' => at + 1 < source.len() && source[at + 1] == b' ',
+        _ => false,
+    }
 }
 
 /// Whether the line is one of a comment: `// ...`, `/** ...` or `* ...`. One that begins with `/*!`

@@ -39,6 +39,10 @@ const tagsTable = new Table({
         countColumn("blocks", (tag) => tag.live_blocks),
         sizeColumn("peak", (tag) => tag.peak_bytes),
         sizeColumn("charged", (tag) => tag.charged_bytes, { hint: "outside the heap" }),
+        sizeColumn("own pages", (tag) => tag.active_bytes, {
+            hint: "of isolated tags",
+            title: (tag) => `isolation ${tag.isolation}, dirty ${exact(tag.dirty_bytes)}`
+        }),
         {
             ...sizeColumn("allocated", (tag) => tag.rate),
             text: (tag) => (tag.rate == null ? "\u2013" : `${size(tag.rate)}/s`),

@@ -51,12 +51,11 @@ fn the_notice_of_the_third_party_goes_with_the_page() {
 
 #[test]
 fn what_a_browser_has_no_use_for_is_left_out_and_licences_and_code_stay() {
-    let source =
-        "a\n\n    // b\n  /** c\n   * d\n   */\n  /*! e */\n  f * g; // h\nfor {\n  i;\n}\n";
+    let source = "a\n\n    // b\n  /** c\n   * d\n   */\n  /*! e */\n  f * g; // h\nfor {\n  i(\n    [\n j,\n k]);\n}\nl,\nm\n";
     let mut compacted = vec![0; source.len()];
     let length = compact(source.as_bytes(), &mut compacted);
     assert_eq!(
         std::str::from_utf8(&compacted[..length]),
-        Ok("a\n/*! e */\nf * g; // h\nfor {i;}\n")
+        Ok("a\n/*! e */\nf * g; // h\nfor {i([j,k]);}\nl,\nm\n")
     );
 }

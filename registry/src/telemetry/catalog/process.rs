@@ -52,6 +52,11 @@ pub(crate) static PROCESS: Group<Stats> = Group {
             |stats| whole(Some(stats.reserved_bytes)),
         ),
         Figure::gauge(
+            "bursar_isolation_caches_in_use",
+            "Caches that threads have for isolated tags.",
+            |stats| whole(Some(stats.isolation_caches_in_use)),
+        ),
+        Figure::gauge(
             "bursar_requests_in_flight",
             "Requests that are being answered now.",
             |stats| whole(Some(stats.requests_in_flight)),

@@ -161,6 +161,16 @@ pub(crate) static TAGS: Group<TagUsage> = Group {
             "What the tag and its parts hold, heap and charged, where it was given a budget.",
             |tag| tag.budget_bytes.map(|_| tag.subtree_bytes().into()),
         ),
+        Figure::gauge(
+            "bursar_tag_active_bytes",
+            "Bytes in pages that hold live blocks of the tag alone, where it is isolated.",
+            |tag| tag.active_bytes.map(Value::Whole),
+        ),
+        Figure::gauge(
+            "bursar_tag_dirty_bytes",
+            "Bytes in freed pages of the tag's own memory, where it is isolated.",
+            |tag| tag.dirty_bytes.map(Value::Whole),
+        ),
     ],
 };
 

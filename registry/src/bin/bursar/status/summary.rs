@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use bursar::{History, PressureLevel, Stats};
+use bursar::{History, Isolation, PressureLevel, Stats, TagUsage};
 use bytesize::ByteSize;
 
 use crate::bar;
@@ -77,7 +77,7 @@ fn tags(stats: &Stats) -> Vec<String> {
         .iter()
         .map(|tag| {
             let (name, live) = (plain(&tag.name).replace('\n', " "), ByteSize(tag.live_bytes));
-            format!("{name:<32} {:>12}", live.to_string())
+            format!("{name:<32} {:>12}{}", live.to_string(), isolation(tag))
         })
         .collect();
     if !rest.is_empty() {
@@ -87,6 +87,15 @@ fn tags(stats: &Stats) -> Vec<String> {
     }
     let head = |index| if index == 0 { "tags       " } else { "           " };
     lines.iter().enumerate().map(|(index, line)| format!("{}{line}", head(index))).collect()
+}
+
+/// What is to be said behind an isolated tag's live bytes.
+fn isolation(tag: &TagUsage) -> String {
+    match (tag.isolation, tag.active_bytes) {
+        (Isolation::Arena, Some(active)) => format!("  isolated, in {} of pages", ByteSize(active)),
+        (Isolation::Unsupported | Isolation::Exhausted, _) => "  not isolated".to_owned(),
+        _ => String::new(),
+    }
 }
 
 fn purgeables(stats: &Stats) -> String {
@@ -130,6 +139,13 @@ fn troubles(stats: &Stats) -> Vec<String> {
     }
     if stats.futile_cleanups_total > 0 {
         troubles.push(format!("{} cleanups freed next to nothing", stats.futile_cleanups_total));
+    }
+    let is_shared =
+        |of: &&TagUsage| matches!(of.isolation, Isolation::Unsupported | Isolation::Exhausted);
+    match stats.tags.iter().filter(is_shared).count() {
+        0 => {}
+        1 => troubles.push("a tag that was to be isolated is not".to_owned()),
+        count => troubles.push(format!("{count} tags that were to be isolated are not")),
     }
     if !stats.bounds_unused.is_empty() {
         let names = stats.bounds_unused.join(", ");

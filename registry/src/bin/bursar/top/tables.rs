@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use bursar::{CleanupReport, PurgeableStats, TagUsage};
+use bursar::{CleanupReport, Isolation, PurgeableStats, TagUsage};
 use bytesize::ByteSize;
 
 use super::view::{PurgeableOrder, Table, TagOrder, View};
@@ -71,7 +71,7 @@ impl View {
 
     fn tag_columns(&self) -> Vec<Filled<'_, TagUsage>> {
         let order = self.tag_order;
-        vec![
+        let mut columns = vec![
             filled("tag", 0, order == TagOrder::Name, |tag: &TagUsage| plain(&tag.name)),
             filled("live", 10, order == TagOrder::Live, |tag: &TagUsage| size(tag.live_bytes)),
             filled("allocated", 12, order == TagOrder::Rate, |tag: &TagUsage| {
@@ -81,12 +81,19 @@ impl View {
                 }
             }),
             filled("peak", 10, order == TagOrder::Peak, |tag: &TagUsage| size(tag.peak_bytes)),
+        ];
+        // No room is taken where no tag is isolated; else only live bytes matter more.
+        if self.stats.tags.iter().any(|tag| tag.isolation != Isolation::Off) {
+            columns.push(filled("own pages", 10, false, own_pages));
+        }
+        columns.extend([
             filled("blocks", 10, false, |tag: &TagUsage| tag.live_blocks.to_string()),
             filled("charged", 10, false, |tag: &TagUsage| size(tag.charged_bytes)),
             filled("budget", 10, false, |tag: &TagUsage| {
                 tag.budget_bytes.map_or("-".to_owned(), size)
             }),
-        ]
+        ]);
+        columns
     }
 
     fn purgeable_columns(&self) -> Vec<Filled<'_, PurgeableStats>> {
@@ -158,6 +165,14 @@ fn fill<T>(columns: Vec<Filled<'_, T>>, items: &[&T], width: u16) -> Text {
     let row = |item: &&T| shown.iter().map(|filled| (filled.cell)(item)).collect();
     let rows = items.iter().map(row).collect();
     Text { columns: shown.iter().map(|filled| filled.column).collect(), rows }
+}
+
+/// Bytes in pages of an isolated tag's own, or that it was to have some.
+fn own_pages(tag: &TagUsage) -> String {
+    match tag.isolation {
+        Isolation::Unsupported | Isolation::Exhausted => "no arena".to_owned(),
+        _ => tag.active_bytes.map_or("-".to_owned(), size),
+    }
 }
 
 fn size(bytes: u64) -> String {

@@ -1,5 +1,6 @@
 //! Screens of made-up services, and what keys do.
 
+use bursar::Isolation;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -76,6 +77,15 @@ fn the_screen_at_40_columns_and_12_rows() {
 #[test]
 fn the_screen_at_120_columns_and_40_rows() {
     assert_screen(&view(), 120, 40, include_str!("tests/tags_120x40.txt"));
+}
+
+#[test]
+fn where_a_tag_is_isolated_its_pages_are_told_beside_its_peak() {
+    let mut view = view();
+    let tags = &mut view.stats.tags;
+    (tags[0].isolation, tags[0].active_bytes) = (Isolation::Arena, Some(190 * MIB));
+    tags[1].isolation = Isolation::Unsupported;
+    assert_screen(&view, 80, 12, include_str!("tests/isolated_80x12.txt"));
 }
 
 #[test]
