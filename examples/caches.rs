@@ -16,7 +16,9 @@ use bursar::{
 #[global_allocator]
 static ALLOCATOR: AccountingAllocator<Jemalloc> = AccountingAllocator::new(Jemalloc);
 
-static PAGES: Tag = Tag::new("pages");
+/// The largest by far, in memory of its own: what it gives up goes back to the system, whatever
+/// the others have allocated beside it.
+static PAGES: Tag = Tag::new("pages").isolated();
 static TEMPLATES: Tag = Tag::new("templates");
 static BUFFERS: Tag = Tag::new("buffers");
 static VISITS: Tag = Tag::new("visits");
@@ -75,15 +77,17 @@ fn render(template: &str, id: u32, buffer: &mut String) -> Arc<str> {
 }
 
 fn show(pages: &Cache<u32, Arc<str>>) -> String {
-    let stats = pages.stats();
+    let (stats, usage) = (pages.stats(), tag_usage(&PAGES));
     format!(
-        "{} held, {} loaded, hit {:.1} %; {} bytes of values and {} of tables, {} under the tag",
+        "{} held, {} loaded, hit {:.1} %; {} bytes of values and {} of tables, {} under the tag, \
+         in {} of pages",
         stats.entries,
         stats.loads_total,
         100.0 * stats.hit_ratio(),
         stats.weight_bytes,
         stats.table_bytes,
-        tag_usage(&PAGES).live_bytes,
+        usage.live_bytes,
+        usage.active_bytes.unwrap_or(0),
     )
 }
 

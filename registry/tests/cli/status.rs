@@ -61,6 +61,31 @@ fn json_is_what_the_service_sent_with_what_is_not_known_here() {
 }
 
 #[test]
+fn isolated_tags_are_told_with_their_pages_and_one_that_is_not_is_noted() {
+    let url = serve(changed(|stats| {
+        let tag = stats["tags"][0].clone();
+        let named = |name: &str, isolation: &str, active_bytes: Value| {
+            let mut tag = tag.clone();
+            (tag["name"], tag["isolation"]) = (json!(name), json!(isolation));
+            tag["active_bytes"] = active_bytes;
+            tag
+        };
+        let sounds = named("sounds", "exhausted", Value::Null);
+        stats["tags"] = json!([named("images", "arena", json!(5 << 20)), sounds]);
+    }));
+    let text = stdout(&bursar(&["status", "--url", &url]), 0);
+    let line = |name: &str| text.lines().find(|line| line.contains(name)).unwrap();
+    assert!(line("images ").ends_with("  isolated, in 5.0 MiB of pages"), "{text}");
+    assert!(line("sounds ").ends_with("  not isolated"), "{text}");
+    assert!(line("note ").ends_with("a tag that was to be isolated is not"), "{text}");
+
+    let text = stdout(&bursar(&["status", "--verbose", "--url", &url]), 0);
+    let table = text.split("\nisolated ").nth(1).unwrap_or_else(|| panic!("{text}"));
+    assert!(table.contains("\nimages                        5.0 MiB "), "{text}");
+    assert!(table.contains("\nsounds                   not isolated: no arena was left"), "{text}");
+}
+
+#[test]
 fn check_tells_by_the_exit_code_whether_a_level_is_reached() {
     let url = serve(changed(|stats| stats["level"] = json!("critical")));
     for (level, code) in [("warning", 1), ("critical", 1), ("emergency", 0)] {

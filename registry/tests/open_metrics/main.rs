@@ -70,6 +70,11 @@ fn full_stats() -> Value {
     });
     stats["sample"] = sample;
     stats["limits"]["limit_bytes"] = json!(6000);
+    let tags = stats["tags"].as_array_mut().unwrap();
+    let pages = tags.iter_mut().find(|tag| tag["name"] == "pages").unwrap();
+    (pages["isolation"], pages["active_bytes"]) = (json!("arena"), json!(8192));
+    pages["dirty_bytes"] = json!(4096);
+    stats["isolation_caches_in_use"] = json!(3);
     stats["routes"] = json!([route("GET /thumbnail/{id}", 10)]);
     stats
 }
@@ -137,6 +142,9 @@ fn figures_are_in_base_units_under_their_labels() {
         ("bursar_container_stall_seconds_total{tasks=\"some\"}", "1.5"),
         ("bursar_container_events_total{event=\"oom_kill\"}", "1"),
         ("bursar_tag_budget_bytes{tag=\"pages\"}", "8388608"),
+        ("bursar_tag_active_bytes{tag=\"pages\"}", "8192"),
+        ("bursar_tag_dirty_bytes{tag=\"pages\"}", "4096"),
+        ("bursar_isolation_caches_in_use", "3"),
         ("bursar_purgeable_bytes{purgeable=\"pages\",tag=\"pages\",stage=\"trim\"}", "4096"),
         ("bursar_purgeable_hits_total{purgeable=\"pages\",tag=\"pages\",stage=\"trim\"}", "2"),
         ("bursar_route_net_bytes{route=\"GET /thumbnail/{id}\"}", "-4"),
@@ -180,6 +188,7 @@ fn what_is_not_known_is_left_out() {
     for name in ["bursar_active_bytes", "bursar_container_stall_ratio", "bursar_limit_bytes"] {
         assert!(!text.contains(name), "{name} in {text}");
     }
+    assert!(!text.contains("bursar_tag_active_bytes{tag=\"untagged\"}"), "{text}");
     assert!(!text.contains("NaN") && !text.contains("Inf"), "{text}");
     parse_openmetrics(&text).unwrap();
 }
