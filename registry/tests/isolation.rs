@@ -24,12 +24,14 @@ static REST: Tag = Tag::new("isolation/rest");
 const MIB: u64 = 1 << 20;
 const ENTRIES: usize = 20_000;
 
+type Blocks = Vec<Vec<u8>>;
+
 fn len_of(index: usize) -> usize {
     200 + index * 7919 % 1800
 }
 
 /// Puts entries of 200 B to 2 kB in, some 22 MB, and somebody else's block after every tenth.
-fn fill(mut put: impl FnMut(usize, usize)) -> Vec<Vec<u8>> {
+fn fill(mut put: impl FnMut(usize, usize)) -> Blocks {
     let entry_and_neighbour = |index| {
         put(index, len_of(index));
         (index % 10 == 0).then(|| black_box(REST.scope(|| vec![7; len_of(index)])))
@@ -37,7 +39,7 @@ fn fill(mut put: impl FnMut(usize, usize)) -> Vec<Vec<u8>> {
     (0..ENTRIES).filter_map(entry_and_neighbour).collect()
 }
 
-fn cache_under(tag: impl Into<TagHandle>) -> (Cache<usize, Arc<[u8]>>, Vec<Vec<u8>>) {
+fn cache_under(tag: impl Into<TagHandle>) -> (Cache<usize, Arc<[u8]>>, Blocks) {
     let cache = Cache::new(tag);
     let rest = fill(|key, len| {
         cache.get_or_insert_with(key, || vec![7; len].into());
@@ -126,7 +128,7 @@ fn entries_that_were_used_again_keep_pages_of_those_that_go() {
 
 /// A list that gives all it has.
 struct List {
-    blocks: Arc<Mutex<Vec<Vec<u8>>>>,
+    blocks: Arc<Mutex<Blocks>>,
 }
 
 impl List {
