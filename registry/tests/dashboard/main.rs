@@ -13,7 +13,7 @@ mod turn;
 use std::thread;
 use std::time::Duration;
 
-use bursar::{AccountingAllocator, DASHBOARD_PAGE, Stats};
+use bursar::{AccountingAllocator, DASHBOARD_PAGE, Isolation, Stats};
 use serde_json::{Value, json};
 
 use self::browser::{Browser, Visit};
@@ -79,7 +79,12 @@ fn assert_nothing_went_wrong(visit: &Visit) {
 fn the_page_shows_what_a_service_holds_and_how_it_was_cleaned_up() {
     let _turn = take_turn();
     let Some(browser) = Browser::find() else { return };
-    let server = serve(|_, _| true);
+    let server = serve(|_, stats| {
+        let tag = stats.tags.iter_mut().find(|tag| tag.name == "thumbnails").unwrap();
+        (tag.isolation, tag.active_bytes) = (Isolation::Arena, Some(7 << 20));
+        tag.dirty_bytes = Some(4096);
+        true
+    });
     let visit = browser.visit(&format!("http://{}/memory", server.address), SECONDS);
     assert_nothing_went_wrong(&visit);
     assert_eq!(server.asked(), ["/memory", "/memory/history", "/memory/stats"], "and nothing else");
@@ -98,6 +103,9 @@ fn the_page_shows_what_a_service_holds_and_how_it_was_cleaned_up() {
     for tag in ["thumbnails", "sessions", "pages", "buffers", "search-index", "bursar"] {
         assert!(tags.contains(&tag), "{tag} in {tags:?}");
     }
+    let pages = strings(&seen["ownPages"]);
+    assert!(pages.contains(&"7.0 MiB: isolation arena, dirty 4,096 bytes"), "{pages:?}");
+    assert!(pages.contains(&"–: isolation off, dirty not known"), "{pages:?}");
     assert!(strings(&seen["tables"]["purgeables"]).contains(&"broken"));
     assert!(strings(&seen["tables"]["cleanups"]).len() >= 4);
     let notes = strings(&seen["notes"]).join("\n");

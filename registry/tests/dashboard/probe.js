@@ -53,6 +53,11 @@ async function use() {
     document.getElementById("pause").click();
     seen.paused = document.getElementById("connection").textContent;
 
+    const ownPages = texts("#tags th").findIndex((name) => name.startsWith("own pages"));
+    seen.ownPages = all(`#tags tbody td:nth-child(${ownPages + 1})`).map(
+        (cell) => `${cell.textContent}: ${cell.title}`,
+    );
+
     seen.level = document.getElementById("level").textContent;
     seen.figures = texts("#figures div");
     seen.usage = document.getElementById("usage").textContent;

@@ -140,12 +140,11 @@ fn troubles(stats: &Stats) -> Vec<String> {
     if stats.futile_cleanups_total > 0 {
         troubles.push(format!("{} cleanups freed next to nothing", stats.futile_cleanups_total));
     }
-    let is_shared =
-        |of: &&TagUsage| matches!(of.isolation, Isolation::Unsupported | Isolation::Exhausted);
-    match stats.tags.iter().filter(is_shared).count() {
-        0 => {}
-        1 => troubles.push("a tag that was to be isolated is not".to_owned()),
-        count => troubles.push(format!("{count} tags that were to be isolated are not")),
+    let is_refused =
+        |tag: &&TagUsage| matches!(tag.isolation, Isolation::Unsupported | Isolation::Exhausted);
+    let refused: Vec<_> = stats.tags.iter().filter(is_refused).map(|tag| &*tag.name).collect();
+    if !refused.is_empty() {
+        troubles.push(format!("isolated in name only: {}", refused.join(", ")));
     }
     if !stats.bounds_unused.is_empty() {
         let names = stats.bounds_unused.join(", ");
