@@ -115,13 +115,16 @@ const LARGE_PART: u64 = 8;
 /// jemalloc puts blocks up to this together into pages; a larger one has pages to itself, which
 /// come back with it, whoever its neighbours are.
 const MOST_SHARING_BYTES: u64 = 14 << 10;
+/// With so many isolated tags there is no arena for another.
+const MOST_ISOLATED: usize = 32;
 /// The allocator whose tags can be isolated.
 const ISOLATING: &str = "jemalloc";
 
 fn worth_isolating(checkup: &Checkup) -> Vec<Found> {
     let stats = &checkup.stats;
     let can_isolate = stats.backend.as_deref() == Some(ISOLATING)
-        && with(checkup, Isolation::Exhausted).is_empty();
+        && with(checkup, Isolation::Exhausted).is_empty()
+        && with(checkup, Isolation::Arena).len() < MOST_ISOLATED;
     let gaps = shared_gaps(checkup).filter(|_| can_isolate && is_fragmented_for_long(checkup));
     let Some(gaps) = gaps else { return Vec::new() };
     let mut freed: HashMap<&str, u64> = HashMap::new();

@@ -155,6 +155,12 @@ fn isolation_is_not_advised_where_it_would_not_help() {
         stats.tags.push(films);
     };
     assert_eq!(worth(&no_arena_is_left), 0);
+    let all_arenas_are_taken = |stats: &mut Stats| {
+        let mut small = tag("small", 0);
+        small.isolation = Isolation::Arena;
+        stats.tags.extend(vec![small; 32]);
+    };
+    assert_eq!(worth(&all_arenas_are_taken), 0);
     let stats = cut();
     assert_eq!(of(AdviceCode::WorthIsolating, found_in(stats)), [], "not for long");
 }
