@@ -198,10 +198,10 @@ impl Builder {
             Arc::clone(&clock),
             Arc::clone(&shared),
         );
-        let wait = monitor.step();
+        monitor.step();
         let turn = Arc::new(Turn::new(monitor));
         if let Some(thread) = &thread {
-            thread.run(Arc::clone(&turn), wait);
+            thread.run(Arc::clone(&turn));
         }
         let handle = Handle { budget, registry, shared, clock, turn, requests };
         Ok(Bursar { handle, thread, _tag_budgets: tag_budgets })

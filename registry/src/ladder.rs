@@ -186,6 +186,33 @@ impl Ladder {
         budget: &Budget,
         candidates: &[Candidate],
     ) -> Option<Plan> {
+        self.plan_to(Aim::Level, level, diagnosis, sample, budget, candidates)
+    }
+
+    /// As [`plan`](Self::plan), for a limit that has come down: what is over it did not grow
+    /// there, and no level below had its turn. So what is over it is taken, with a margin, and
+    /// nobody is asked for more than is still missing.
+    pub(crate) fn plan_for_lowered_limit(
+        &self,
+        level: PressureLevel,
+        diagnosis: Diagnosis,
+        sample: &Sample,
+        budget: &Budget,
+        candidates: &[Candidate],
+    ) -> Option<Plan> {
+        let plan = self.plan_to(Aim::Excess, level, diagnosis, sample, budget, candidates)?;
+        Some(Plan { purges_pages: true, ..plan })
+    }
+
+    fn plan_to(
+        &self,
+        aim: Aim,
+        level: PressureLevel,
+        diagnosis: Diagnosis,
+        sample: &Sample,
+        budget: &Budget,
+        candidates: &[Candidate],
+    ) -> Option<Plan> {
         if level == PressureLevel::Normal {
             return None;
         }
@@ -194,16 +221,20 @@ impl Ladder {
             Diagnosis::Dirty => vec![collect],
             // What is outside the heap is not ours; before the kernel acts, what is ours goes.
             Diagnosis::Outside if level == PressureLevel::Warning => vec![collect],
-            Diagnosis::Outside => {
-                std::iter::once(collect).chain(self.asking(level, budget, candidates)).collect()
-            }
-            Diagnosis::Live => self.asking(level, budget, candidates).collect::<Vec<_>>(),
+            Diagnosis::Outside => std::iter::once(collect)
+                .chain(self.asking(aim, level, budget, candidates))
+                .collect(),
+            Diagnosis::Live => self.asking(aim, level, budget, candidates).collect::<Vec<_>>(),
         };
         if stages.is_empty() {
             return None;
         }
         let asks_someone = stages.iter().any(|stage| stage.stage != Stage::Collect);
-        let target_bytes = if asks_someone { target_bytes(level, sample, budget) } else { 0 };
+        let target_bytes = match (asks_someone, aim) {
+            (false, _) => 0,
+            (true, Aim::Level) => target_bytes(level, sample, budget),
+            (true, Aim::Excess) => with_margin(excess_bytes(diagnosis, sample, budget)),
+        };
         let decays = level == PressureLevel::Warning
             && diagnosis == Diagnosis::Live
             && budget.profile().policy != Policy::Aggressive;
@@ -222,7 +253,7 @@ impl Ladder {
         let excess = over.held_bytes.checked_sub(over.budget_bytes).filter(|&bytes| bytes > 0)?;
         // The process is not short of memory: what is dear goes too, since nothing else is asked.
         let level = PressureLevel::Critical;
-        let stages: Vec<_> = self.asking(level, budget, candidates).collect();
+        let stages: Vec<_> = self.asking(Aim::Level, level, budget, candidates).collect();
         let asks_someone = stages.iter().any(|stage| stage.stage != Stage::Collect);
         asks_someone.then(|| Plan {
             level,
@@ -236,7 +267,7 @@ impl Ladder {
 
     /// Plans to have everything from everyone.
     pub(crate) fn plan_everything(level: PressureLevel, candidates: &[Candidate]) -> Plan {
-        let asks = asks(Stage::Emergency, level, &Profile::default(), candidates);
+        let asks = asks(Aim::Level, Stage::Emergency, level, &Profile::default(), candidates);
         Plan {
             level,
             diagnosis: Diagnosis::Live,
@@ -250,6 +281,7 @@ impl Ladder {
     /// The stages of `level` that have someone to ask.
     fn asking(
         &self,
+        aim: Aim,
         level: PressureLevel,
         budget: &Budget,
         candidates: &[Candidate],
@@ -257,7 +289,8 @@ impl Ladder {
         let profile = budget.profile();
         self.stages(level, profile.policy)
             .into_iter()
-            .map(move |stage| PlannedStage { stage, asks: asks(stage, level, profile, candidates) })
+            .map(move |stage| (stage, asks(aim, stage, level, profile, candidates)))
+            .map(|(stage, asks)| PlannedStage { stage, asks })
             .filter(|planned| planned.stage == Stage::Collect || !planned.asks.is_empty())
     }
 
@@ -276,19 +309,41 @@ impl Ladder {
     }
 }
 
+/// What a plan is to reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    /// What the level asks for: a share, and from everyone all, where it comes to that.
+    Level,
+    /// What is over, and no more of anyone.
+    Excess,
+}
+
 /// The profile's share of the footprint, or what it takes to get below the warning watermark's
 /// hysteresis if that is more; and a margin.
 fn target_bytes(level: PressureLevel, sample: &Sample, budget: &Budget) -> u64 {
+    let share = (sample.footprint_bytes() as f64 * budget.profile().target(level)) as u64;
+    with_margin(share.max(excess_bytes(Diagnosis::Live, sample, budget)))
+}
+
+/// What it takes to get below the warning watermark's hysteresis: in the heap, or in the
+/// container where that is what presses.
+fn excess_bytes(diagnosis: Diagnosis, sample: &Sample, budget: &Budget) -> u64 {
     let profile = budget.profile();
-    let footprint = sample.footprint_bytes();
-    let share = (footprint as f64 * profile.target(level)) as u64;
     let exit = profile.watermarks.warning - profile.hysteresis;
-    let excess = footprint.saturating_sub((budget.soft_limit_bytes() as f64 * exit) as u64);
-    let target = share.max(excess);
-    target.saturating_add(target / MARGIN_PART)
+    let over = |used: u64, limit: u64| used.saturating_sub((limit as f64 * exit) as u64);
+    let of_heap = over(sample.footprint_bytes(), budget.soft_limit_bytes());
+    match sample.container_use() {
+        Some((used, limit)) if diagnosis == Diagnosis::Outside => over(used, limit).max(of_heap),
+        _ => of_heap,
+    }
+}
+
+fn with_margin(bytes: u64) -> u64 {
+    bytes.saturating_add(bytes / MARGIN_PART)
 }
 
 fn asks(
+    aim: Aim,
     stage: Stage,
     level: PressureLevel,
     profile: &Profile,
@@ -310,6 +365,7 @@ fn asks(
     let max_bytes = |candidate: &Candidate| match stage {
         Stage::Collect => 0,
         Stage::Trim => (candidate.purgeable_bytes as f64 * max_share).ceil() as u64,
+        Stage::Emergency if aim == Aim::Excess => candidate.purgeable_bytes,
         Stage::Release | Stage::Emergency => u64::MAX,
     };
     asked

@@ -2,11 +2,13 @@
 
 mod asked;
 mod calls;
+mod due;
 mod last_report;
 mod limit;
 mod pages;
 mod relief;
 mod tags;
+mod waits;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +20,7 @@ use crate::budget::Budget;
 use crate::cleanup::Cleanup;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::cooldown::{Cooldown, FIRST_WAIT};
+use crate::cooldown::Cooldown;
 use crate::cpu_share::CpuShare;
 use crate::growth::Growth;
 use crate::history::LevelChange;
@@ -34,15 +36,16 @@ use crate::stats::Stats;
 use crate::status::Shared;
 use crate::telemetry::Telemetry;
 use asked::PutOff;
+use due::Due;
+use limit::Bounds;
 use pages::PageReturn;
 use relief::Relief;
 use tags::TagCooldowns;
+use waits::{Futile, NOTHING_TO_FREE};
 
 /// Above normal, usage is read at least this often: a level is to be left in good time, and what
 /// does not allocate (another process in the container) to be noticed.
 const INTERVAL_UNDER_PRESSURE: Duration = Duration::from_millis(100);
-/// Perhaps at this moment only: who could not have a lock may have said so.
-const NOTHING_TO_FREE: &str = "nothing that is registered has anything to free";
 /// The monitor rests so long after a step, so that it takes little of a core however often it is
 /// woken. How far usage can get in that time is part of how far a level can be passed.
 const SHORTEST_REST: Duration = Duration::from_millis(1);
@@ -80,31 +83,14 @@ pub(crate) struct Monitor {
     asked: Asked,
     put_off: PutOff,
     telemetry: Telemetry,
-    /// A cleanup was cut short: usage is to be read at once.
+    /// What usage was held against in the last reading.
+    bounds: Option<Bounds>,
+    /// That has come down since the last cleanup.
+    is_lowered: bool,
+    /// A cleanup was cut short, or had only what was over a lowered limit: usage is to be read at
+    /// once.
     is_hurried: bool,
-}
-
-/// What a cleanup could not have. Pages that were not to be had say nothing of entries, nor the
-/// other way round; and that few live blocks keep many pages says nothing any more once the
-/// blocks alone press.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Futile {
-    /// Free pages of the allocator's.
-    Pages,
-    /// Entries of those that were asked.
-    Entries,
-    /// The pages of the entries that it had.
-    Fragmentation,
-}
-
-impl Futile {
-    /// What a cleanup for this is to have.
-    fn of(diagnosis: Diagnosis) -> Self {
-        match diagnosis {
-            Diagnosis::Live => Self::Entries,
-            Diagnosis::Dirty | Diagnosis::Outside => Self::Pages,
-        }
-    }
+    due: Due,
 }
 
 /// What one look at the process found.
@@ -142,7 +128,10 @@ impl Monitor {
             asked: Asked::default(),
             put_off: PutOff::default(),
             telemetry: Telemetry::default(),
+            bounds: None,
+            is_lowered: false,
             is_hurried: false,
+            due: Due::default(),
         }
     }
 
@@ -159,7 +148,8 @@ impl Monitor {
         let _ = self.sources.take_pending();
         self.is_hurried = false;
         self.take_asks();
-        let reading = self.read();
+        let mut reading = self.read();
+        self.pass_over_pages(&mut reading);
         if self.is_due(&reading) {
             self.answer(&reading);
         }
@@ -167,7 +157,9 @@ impl Monitor {
         self.keep_tags_to_their_budgets();
         self.relieve();
         self.return_pages();
-        self.interval()
+        let wait = self.interval();
+        self.due.begin(self.clock.now(), wait);
+        wait
     }
 
     fn profile(&self) -> &Profile {
@@ -182,8 +174,8 @@ impl Monitor {
         }
         let finding = diagnose(&sample, &self.settings.budget);
         let now = self.clock.now();
+        self.note_usage(&sample, finding.usage, now);
         let profile = self.settings.budget.profile();
-        self.growth.note(finding.usage, now);
         let reached = level_reached(finding.usage, profile);
         let reached = self.growth.escalate(reached, finding.usage, profile);
         let before = self.pressure.level;
@@ -191,6 +183,7 @@ impl Monitor {
         if self.pressure.level == PressureLevel::Normal {
             self.cooldowns = [const { None }; 3];
         }
+        self.is_lowered &= reached > PressureLevel::Normal;
         let change = {
             let mut status = self.shared.lock();
             status.sample = sample;
@@ -212,12 +205,9 @@ impl Monitor {
 
     /// Whether a cleanup may run now.
     fn is_due(&mut self, reading: &Reading) -> bool {
-        let (level, now) = (reading.reached, self.clock.now());
-        let waits = |kind: Futile| {
-            self.cooldowns[kind as usize].as_ref().is_some_and(|wait| wait.holds(level, now))
-        };
-        let is_waiting = waits(Futile::of(reading.finding.diagnosis))
-            || (waits(Futile::Fragmentation) && self.is_fragmented(reading));
+        let level = reading.reached;
+        let is_waiting = self.waits_for(Futile::of(reading.finding.diagnosis), level)
+            || (self.waits_for(Futile::Fragmentation, level) && self.is_fragmented(reading));
         if level == PressureLevel::Normal || is_waiting || self.is_put_off(level) {
             return false;
         }
@@ -229,22 +219,15 @@ impl Monitor {
         let level = reading.reached;
         let futile = self.clean_up(level, reading);
         let after = self.read();
+        // Pages are back, and the heap is to have its turn.
+        self.is_hurried |= reading.finding.diagnosis == Diagnosis::Dirty
+            && after.finding.diagnosis == Diagnosis::Live
+            && after.reached > PressureLevel::Normal;
         self.growth.rebase(after.finding.usage, self.clock.now());
         let fragmentation = if futile.is_some() { None } else { self.fragmentation(&after) };
         self.note_futile(Futile::of(reading.finding.diagnosis), level, futile);
         self.note_futile(Futile::Fragmentation, level, fragmentation);
         self.shared.lock().cooldown = self.longest_cooldown();
-    }
-
-    /// Begins or lengthens the wait of this kind, or ends it where there is no reason for one.
-    fn note_futile(&mut self, kind: Futile, level: PressureLevel, reason: Option<String>) {
-        let last = self.cooldowns[kind as usize].take();
-        self.cooldowns[kind as usize] =
-            reason.map(|reason| self.cool_down(last.as_ref(), level, reason));
-    }
-
-    fn longest_cooldown(&self) -> Option<Cooldown> {
-        self.cooldowns.iter().flatten().max_by_key(|wait| wait.until).cloned()
     }
 
     /// Plans and runs a cleanup. Answers why it was futile, if it was.
@@ -256,7 +239,13 @@ impl Monitor {
         let candidates = candidates(&slots, awake);
         let Settings { budget, config } = &self.settings;
         let diagnosis = reading.finding.diagnosis;
-        let plan = config.ladder.plan(level, diagnosis, &reading.sample, budget, &candidates);
+        let (ladder, sample) = (&config.ladder, &reading.sample);
+        let is_lowered = std::mem::take(&mut self.is_lowered);
+        let plan = match is_lowered {
+            true => ladder.plan_for_lowered_limit(level, diagnosis, sample, budget, &candidates),
+            false => ladder.plan(level, diagnosis, sample, budget, &candidates),
+        };
+        self.is_hurried |= is_lowered;
         let Some(plan) = plan else {
             return Some(NOTHING_TO_FREE.to_owned());
         };
@@ -293,28 +282,6 @@ impl Monitor {
         self.cpu.spend(report.elapsed);
         self.is_hurried |= report.is_cut_short;
         report
-    }
-
-    /// Pages that stay in use for few live blocks are no reason to trim on and on: the blocks
-    /// may lie anywhere, and new ones fill the gaps.
-    fn fragmentation(&self, reading: &Reading) -> Option<String> {
-        let (held, footprint) = (reading.sample.held_bytes(), reading.sample.footprint_bytes());
-        self.is_fragmented(reading)
-            .then(|| format!("fragmentation: {held} held bytes keep {footprint} in pages"))
-    }
-
-    fn is_fragmented(&self, reading: &Reading) -> bool {
-        let warning = self.profile().watermarks.warning;
-        reading.finding.diagnosis == Diagnosis::Live
-            && reading.finding.usage >= warning
-            && self.settings.budget.usage(reading.sample.held_bytes()) < warning
-    }
-
-    fn cool_down(&self, last: Option<&Cooldown>, level: PressureLevel, reason: String) -> Cooldown {
-        self.shared.lock().futile_cleanups_total += 1;
-        let first = if reason == NOTHING_TO_FREE { INTERVAL_UNDER_PRESSURE } else { FIRST_WAIT };
-        let now = self.clock.now();
-        Cooldown::after(last, level, now, first..=self.profile().cooldown, reason)
     }
 
     /// How long to rest after a step, whatever wakes the monitor: while usage hardly grows, longer

@@ -43,6 +43,9 @@ struct FakeMemory {
     charged_bytes: AtomicU64,
     /// Zero for what it is at first.
     limit_bytes: AtomicU64,
+    /// As of the last sample.
+    sampled_limit_bytes: AtomicU64,
+    looks: AtomicU64,
     tags_over: Mutex<Vec<TagExcess>>,
     pending: AtomicBool,
 }
@@ -76,6 +79,15 @@ impl FakeProcess {
 
     pub(crate) fn set_limit_mib(&self, mib: u64) {
         self.0.limit_bytes.store(mib * MIB, Ordering::Relaxed);
+    }
+
+    /// How often the limit alone was looked at.
+    pub(crate) fn looks(&self) -> u64 {
+        self.0.looks.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn raise_flag(&self) {
+        self.0.pending.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn set_charged_mib(&self, mib: u64) {
@@ -127,12 +139,14 @@ impl Sources for FakeProcess {
         let dirty_bytes = self.0.dirty_bytes.load(Ordering::Relaxed);
         let gap_bytes = self.0.gap_bytes.load(Ordering::Relaxed);
         let outside_bytes = self.0.outside_bytes.load(Ordering::Relaxed);
+        let limit_bytes = self.limits().limit_bytes;
+        self.0.sampled_limit_bytes.store(limit_bytes.unwrap_or(0), Ordering::Relaxed);
         Sample {
             live_bytes,
             active_bytes: Some(live_bytes + gap_bytes),
             dirty_bytes: Some(dirty_bytes),
             working_set_bytes: Some(live_bytes + gap_bytes + dirty_bytes + outside_bytes),
-            limit_bytes: self.limits().limit_bytes,
+            limit_bytes,
             ..Sample::default()
         }
     }
@@ -145,6 +159,12 @@ impl Sources for FakeProcess {
         let answer = LimitAnswer::Limited { bytes, place: "made up".to_owned() };
         let candidate = LimitCandidate { source: LimitSource::Cgroup, answer };
         Arc::new(LimitReport::decide(vec![candidate]))
+    }
+
+    fn has_limit_changed(&mut self) -> bool {
+        self.0.looks.fetch_add(1, Ordering::Relaxed);
+        let sampled_bytes = self.0.sampled_limit_bytes.load(Ordering::Relaxed);
+        self.limits().limit_bytes != Some(sampled_bytes)
     }
 
     fn unavailable(&self) -> Arc<Unavailable> {
@@ -234,6 +254,10 @@ impl FakeCache {
 
     pub(crate) fn asked_bytes(&self) -> Vec<u64> {
         self.requests.lock().unwrap().iter().map(|request| request.target_bytes).collect()
+    }
+
+    pub(crate) fn purgeable_mib(&self) -> u64 {
+        self.purgeable_bytes() / MIB
     }
 
     pub(crate) fn entry(self: &Arc<Self>, name: &'static str) -> Entry {

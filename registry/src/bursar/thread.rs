@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle, Thread};
-use std::time::Duration;
 
 use super::{BURSAR, Turn};
 use crate::error::Error;
@@ -15,21 +14,21 @@ pub(crate) struct MonitorThread {
     handle: Thread,
     join: Mutex<Option<JoinHandle<()>>>,
     stop: Arc<AtomicBool>,
-    /// What it waits for: a monitor, and how long after its first step the next is due.
-    begin: mpsc::Sender<(Arc<Turn>, Duration)>,
+    /// What it waits for: a monitor that has made its first step.
+    begin: mpsc::Sender<Arc<Turn>>,
 }
 
 impl MonitorThread {
     /// Starts a thread that waits for its monitor.
     pub(crate) fn spawn() -> Result<Self, Error> {
-        let (begin, begun) = mpsc::channel::<(Arc<Turn>, Duration)>();
+        let (begin, begun) = mpsc::channel::<Arc<Turn>>();
         let stop = Arc::new(AtomicBool::new(false));
         let is_stopped = Arc::clone(&stop);
         let body = move || {
             let _tag = BURSAR.enter();
             // Without a monitor it was not started after all.
-            if let Ok((turn, wait)) = begun.recv() {
-                run(&turn, &is_stopped, wait);
+            if let Ok(turn) = begun.recv() {
+                run(&turn, &is_stopped);
             }
         };
         let join = thread::Builder::new()
@@ -45,9 +44,9 @@ impl MonitorThread {
     }
 
     /// Hands it its monitor.
-    pub(crate) fn run(&self, turn: Arc<Turn>, wait: Duration) {
+    pub(crate) fn run(&self, turn: Arc<Turn>) {
         // It waits for this as long as `self` is there.
-        let _ = self.begin.send((turn, wait));
+        let _ = self.begin.send(turn);
     }
 
     /// Ends it after its present turn, for which it waits if it may.
@@ -66,23 +65,17 @@ impl MonitorThread {
 }
 
 /// Takes turns until it is stopped, then ends the monitor.
-fn run(turn: &Turn, stop: &AtomicBool, first_wait: Duration) {
-    let mut wait = first_wait;
+fn run(turn: &Turn, stop: &AtomicBool) {
     // Acquire: pairs with the release in `stop`.
-    let is_stopped = || stop.load(Ordering::Acquire);
-    while !is_stopped() {
-        // A callback that parks may have swallowed the word that the flag is up.
-        if !turn.take(Monitor::take_pending).unwrap_or(false) {
-            thread::park_timeout(wait);
-        }
-        if is_stopped() {
-            break;
-        }
-        match turn.take(|monitor| (monitor.step(), monitor.rest())) {
-            Ok((next, rest)) => {
-                wait = next;
-                thread::sleep(rest);
-            }
+    while !stop.load(Ordering::Acquire) {
+        match turn.take(Monitor::wait_for_step) {
+            // Asked anew whatever ends the wait: a callback that parks may have swallowed the word
+            // that the flag is up, or left one that says nothing.
+            Ok(Some(wait)) => thread::park_timeout(wait),
+            Ok(None) => match turn.take(|monitor| (monitor.step(), monitor.rest())) {
+                Ok((_, rest)) => thread::sleep(rest),
+                Err(_) => break,
+            },
             Err(_) => break,
         }
     }

@@ -3,6 +3,8 @@
 mod asked;
 mod caps;
 mod deferred;
+mod due;
+mod lowered;
 mod quiet;
 mod tags;
 

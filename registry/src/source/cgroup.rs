@@ -159,8 +159,30 @@ impl Cgroup {
 
     /// As [`Cgroup::limit`], without words: allocates nothing on success.
     pub(super) fn tightest(&self) -> Result<Option<TightestLimit>, SourceError> {
+        self.tightest_of(|_| true)
+    }
+
+    /// Whether a limit file says otherwise than that `known` is the tightest limit. Statistics,
+    /// which the kernel has to add up, are not asked: a limit that only they know stays.
+    pub(super) fn has_limit_changed(&self, known: Option<TightestLimit>) -> bool {
+        let Ok(now) = self.tightest_of(|place| place.key.is_none()) else { return false };
+        match known {
+            Some(known) if self.limits[known.index].key.is_some() => {
+                now.is_some_and(|now| now.bytes < known.bytes)
+            }
+            _ => now != known,
+        }
+    }
+
+    fn tightest_of(
+        &self,
+        is_asked: impl Fn(&LimitFile) -> bool,
+    ) -> Result<Option<TightestLimit>, SourceError> {
         let mut tightest: Option<TightestLimit> = None;
         for (index, place) in self.limits.iter().enumerate() {
+            if !is_asked(place) {
+                continue;
+            }
             let bytes = match place.key {
                 None => place.file.limit()?,
                 Some(key) => place.file.statistic_limit(key)?,

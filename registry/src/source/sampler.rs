@@ -25,6 +25,12 @@ pub(crate) trait Sources: Send {
     /// The limit in force at the last sample. Another `Arc` when something about it changed.
     fn limits(&self) -> Arc<LimitReport>;
 
+    /// Whether the limit is another than at the last sample, by a look at the limit alone. Then the
+    /// next sample reads it anew, however lately it was read.
+    fn has_limit_changed(&mut self) -> bool {
+        false
+    }
+
     /// What the last sample could not read, and why. Another `Arc` when that changed.
     fn unavailable(&self) -> Arc<Unavailable>;
 
@@ -96,6 +102,10 @@ impl Sources for Sampler {
 
     fn limits(&self) -> Arc<LimitReport> {
         self.surroundings.limits()
+    }
+
+    fn has_limit_changed(&mut self) -> bool {
+        self.surroundings.has_limit_changed()
     }
 
     fn unavailable(&self) -> Arc<Unavailable> {

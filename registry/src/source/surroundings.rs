@@ -155,6 +155,19 @@ impl Surroundings {
         self.slow.process_limit_bytes = self.limit_report.limit_bytes.filter(|_| !has_limit);
     }
 
+    /// Whether the container's limit is another than at the last reading; then the next one reads
+    /// it anew. A file that cannot be read is left to that.
+    ///
+    /// Cost: that of [`Limits::has_changed_since`].
+    pub(super) fn has_limit_changed(&mut self) -> bool {
+        let has_changed = self.limits.has_changed_since(&self.limit_reading);
+        if has_changed {
+            self.slow_read_at = None;
+            self.quick_read_at = None;
+        }
+        has_changed
+    }
+
     /// The limit in force at the last reading. Another `Arc` when something about it changed.
     pub(super) fn limits(&self) -> Arc<LimitReport> {
         Arc::clone(&self.limit_report)

@@ -173,6 +173,7 @@ fn cleanups_are_put_off_for_no_longer_than_the_maximum_and_each_time_anew() {
     let mut cleanups_at = Vec::new();
     while setting.clock.now() < 9 * SECOND {
         setting.process.set_live_mib(75);
+        setting.process.set_dirty_mib(0); // its pages decay
         assert!(setting.monitor.step() >= INTERVAL_UNDER_PRESSURE);
         setting.clock.advance(INTERVAL_UNDER_PRESSURE);
         if cache.asked_bytes().len() > cleanups_at.len() {
