@@ -6,13 +6,12 @@ use crate::process::{GREETING, parent_gone};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use bursar::{Bursar, Endpoints, Profile, StatsServer};
+use bursar::{Bursar, Endpoints, StatsServer};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 use thumbnail::Service;
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
@@ -23,9 +22,6 @@ pub(crate) const CHURN: &str = "/churn";
 pub(crate) const COMPARE: &str = "/churn/compare";
 /// Where it is ended, and compared before and after all of it went.
 pub(crate) const FINISH: &str = "/churn/finish";
-/// How often a limit that changed is looked for while nothing presses: a limit
-/// that comes down has to be seen before the load has used up what it left.
-const INTERVAL: Duration = Duration::from_millis(500);
 
 /// What the server says of itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,9 +38,7 @@ pub(crate) fn serve(options: &ServeOptions) -> Result<(), Box<dyn Error>> {
     if let Some(bytes) = options.budget {
         builder = builder.budget(bytes);
     }
-    let mut profile = Profile::default();
-    profile.interval = INTERVAL;
-    let bursar = builder.profile(profile).start()?;
+    let bursar = builder.start()?;
     let _registrations = service.register(&bursar)?;
     let stats_server = StatsServer::tcp("127.0.0.1:0").start(Endpoints::new(&bursar))?;
     let statistics = stats_server.local_addr().ok_or("the statistics have no address")?;

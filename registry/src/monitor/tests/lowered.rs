@@ -84,6 +84,23 @@ fn dirty_pages_over_a_lowered_limit_cost_no_entry_though_the_heap_presses_too() 
 }
 
 #[test]
+fn pages_that_are_not_to_be_had_do_not_keep_a_heap_from_its_turn() {
+    let mut setting = following();
+    let (cache, _registration) = setting.cache(60);
+    cache.is_busy.store(true, Ordering::Relaxed);
+    setting.process.set_live_mib(80);
+    setting.process.set_outside_mib(36);
+    setting.monitor.step();
+    assert_eq!(cache.asked_bytes().len(), 2, "trim and all, since the container is full");
+    cache.is_busy.store(false, Ordering::Relaxed);
+    setting.step_after(SECOND / 10);
+    assert_eq!(cache.asked_bytes().len(), 3);
+    let status = setting.shared.lock();
+    let report = status.history.last_cleanup().unwrap();
+    assert_eq!((report.level, report.diagnosis), (PressureLevel::Warning, Diagnosis::Live));
+}
+
+#[test]
 fn a_given_budget_does_not_hide_a_lowered_limit() {
     let mut setting = setting_with(|settings| settings.config.soft_limit_bytes = Some(80 * MIB));
     let (cache, _registration) = setting.cache(40);

@@ -4,7 +4,9 @@ use std::io::ErrorKind;
 
 use super::*;
 use crate::source::fixture::Fixture;
-use crate::source::fixture_trees::{NONE_V1, V1, V1_MOUNTS, V2, V2_MOUNT, v1, v2, v2_level};
+use crate::source::fixture_trees::{
+    NONE_V1, V1, V1_MOUNTS, V2, V2_MOUNT, v1, v1_level, v2, v2_level,
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -83,6 +85,27 @@ fn v2_a_limit_changed_at_run_time_is_seen() {
     root.write("sys/fs/cgroup/app/memory.max", "268435456\n");
     let limit = cgroup.limit().expect("readable").expect("limited");
     assert_eq!(limit.bytes, 256 * MIB);
+}
+
+#[test]
+fn v1_a_look_at_the_limit_files_does_not_ask_the_statistics() {
+    let root = v1("/app", &[("", NONE_V1, NONE_V1), ("/app", "536870912", "268435456")]);
+    let cgroup = discovered(&root);
+    let known = cgroup.tightest().expect("readable");
+    assert!(!cgroup.has_limit_changed(known), "a hidden ancestor's 256 MiB");
+    let app = |limit, hierarchical| v1_level(&root, "/app", limit, hierarchical);
+    app("1073741824", "134217728");
+    assert!(!cgroup.has_limit_changed(known), "neither file tells of a tighter limit");
+    app("134217728", "134217728");
+    assert!(cgroup.has_limit_changed(known));
+    app("536870912", "536870912");
+    let known = cgroup.tightest().expect("readable");
+    app("402653184", "402653184");
+    assert!(cgroup.has_limit_changed(known));
+    app("1073741824", "1073741824");
+    assert!(cgroup.has_limit_changed(known), "a raised one too");
+    app(NONE_V1, NONE_V1);
+    assert!(cgroup.has_limit_changed(known));
 }
 
 #[test]

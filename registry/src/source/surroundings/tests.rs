@@ -134,6 +134,22 @@ fn a_limit_that_changes_is_followed_with_a_new_report() {
 }
 
 #[test]
+fn a_look_at_the_limit_alone_tells_of_a_change_until_it_has_been_read() {
+    let root = container();
+    let mut surroundings = surroundings(&root, None);
+    read(&mut surroundings, 0);
+    assert!(!surroundings.has_limit_changed());
+    for (mib, content) in [(256, "268435456\n"), (300, "314572800\n")] {
+        root.write(&format!("{V2}/app/memory.max"), content);
+        assert!(surroundings.has_limit_changed());
+        assert_eq!(read(&mut surroundings, 1).limit_bytes, Some(mib * MIB), "however lately read");
+        assert!(!surroundings.has_limit_changed());
+    }
+    root.make_directory(&format!("{V2}/app/memory.max"));
+    assert!(!surroundings.has_limit_changed(), "left to a reading, which has the reason");
+}
+
+#[test]
 fn a_limit_that_cannot_be_read_any_more_stays_in_force() {
     let root = container();
     let mut surroundings = surroundings(&root, None);
