@@ -54,7 +54,8 @@ pub struct Profile {
     pub stall_after: Duration,
     /// Purgeables are told that the pressure has passed after this long at the normal level.
     pub calm: Duration,
-    /// How often usage is read when nothing wakes the monitor.
+    /// How often usage is read when nothing wakes the monitor; at the levels above normal every
+    /// 100 ms if that is shorter. The limit is looked at every half second in between.
     pub interval: Duration,
 }
 
