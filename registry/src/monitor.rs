@@ -250,6 +250,8 @@ impl Monitor {
             return Some(NOTHING_TO_FREE.to_owned());
         };
         let report = self.carry_out(&plan, &slots);
+        // The rest of it is for the next step.
+        self.is_lowered = is_lowered && report.is_cut_short;
         self.end_put_off();
         let futile = futility(&report, &self.settings.budget);
         self.publish(report, Some(futile.is_some()));

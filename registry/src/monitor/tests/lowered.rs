@@ -41,6 +41,22 @@ fn where_half_of_each_is_not_enough_the_rest_gives_what_is_missing_and_no_more()
 }
 
 #[test]
+fn what_is_cut_short_goes_on_as_it_began() {
+    let mut setting = following();
+    let (_cache, _registration) = setting.cache(60);
+    setting.process.set_live_mib(75);
+    setting.monitor.step();
+    setting.process.set_limit_mib(50);
+    setting.process.raise_flag_at_part(0);
+    setting.step_after(SECOND);
+    assert_eq!(setting.process.live_mib(), 45, "cut short after half of the cache");
+    setting.step_after(SECOND / 1000);
+    let exit_mib = 42 * 65 / 100;
+    let live_mib = setting.process.live_mib();
+    assert!((exit_mib - 3..exit_mib).contains(&live_mib), "{live_mib}");
+}
+
+#[test]
 fn still_an_emergency_after_that_everything_goes_in_the_next_step() {
     let mut setting = following();
     let (cache, _registration) = setting.cache(60);
