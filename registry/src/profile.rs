@@ -55,7 +55,7 @@ pub struct Profile {
     /// Purgeables are told that the pressure has passed after this long at the normal level.
     pub calm: Duration,
     /// How often usage is read when nothing wakes the monitor; at the levels above normal every
-    /// 100 ms if that is shorter. The limit is looked at every 100 ms in any case.
+    /// 100 ms if that is shorter. The limit alone is looked at every 250 ms in any case.
     pub interval: Duration,
 }
 

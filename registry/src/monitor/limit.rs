@@ -21,7 +21,8 @@ pub(super) struct Bounds {
 
 impl Bounds {
     fn of(sample: &Sample, budget: &Budget) -> Self {
-        let limit_bytes = sample.container_use().map_or(u64::MAX, |(_, limit_bytes)| limit_bytes);
+        let limit_bytes = sample.limit_bytes.or(sample.process_limit_bytes);
+        let limit_bytes = limit_bytes.unwrap_or(u64::MAX);
         Self { soft_limit_bytes: budget.soft_limit_bytes(), limit_bytes }
     }
 

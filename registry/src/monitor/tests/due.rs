@@ -2,7 +2,7 @@
 
 use super::*;
 
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(250);
 
 impl Setting {
     fn wait_after(&mut self, wait: Duration) -> Option<Duration> {
@@ -12,17 +12,17 @@ impl Setting {
 }
 
 #[test]
-fn between_two_steps_the_limit_alone_is_looked_at_every_tenth_of_a_second() {
+fn between_two_steps_the_limit_alone_is_looked_at_every_quarter_of_a_second() {
     let mut setting = setting();
     assert_eq!(setting.monitor.step(), 5 * SECOND);
     assert_eq!(setting.monitor.wait_for_step(), Some(LOOK));
     assert_eq!(setting.process.looks(), 0, "the step has just looked");
-    for looks in 1..50 {
+    for looks in 1..20 {
         assert_eq!(setting.wait_after(LOOK), Some(LOOK));
         assert_eq!(setting.process.looks(), looks);
     }
     assert_eq!(setting.wait_after(LOOK), None, "the step is due");
-    assert_eq!(setting.process.looks(), 49, "and looks for itself");
+    assert_eq!(setting.process.looks(), 19, "and looks for itself");
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_wait_that_ends_early_goes_on_without_a_look_or_a_step() {
 }
 
 #[test]
-fn a_limit_that_comes_down_makes_the_step_due_within_a_tenth_of_a_second() {
+fn a_limit_that_comes_down_makes_the_step_due_within_a_quarter_of_a_second() {
     let mut setting = setting_with(|settings| settings.config.soft_limit_bytes = None);
     let (cache, _registration) = setting.cache(60);
     setting.process.set_live_mib(60);
