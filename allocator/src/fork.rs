@@ -15,8 +15,8 @@ use crate::primitive::{AtomicU64, Ordering};
 
 /// What keeps books of threads, and puts them right in a forked child.
 pub(crate) trait Survivor {
-    /// Runs before the fork, on the thread that forks: takes the locks that a child must not find
-    /// held by a thread that it does not have.
+    /// Runs before the fork, on the thread that forks: gives up what a child could not have, and
+    /// takes the locks that a child must not find held by a thread that it does not have.
     fn before();
 
     /// Runs after the fork, in the parent: lets go of the locks.

@@ -10,16 +10,20 @@
 //! has no map). It is freed all the same; only that its place may then serve somebody else.
 
 mod caches;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 use crate::backend::{self, BackendStats, Collect, Collected, Home, Partitions};
 use crate::block::Place;
 use crate::installed::is_installed;
-use crate::primitive::{AtomicUsize, Ordering};
+use crate::primitive::{AtomicBool, AtomicUsize, Ordering};
 use crate::tag::Tag;
 use crate::tag_handle::TagHandle;
 use crate::thread::TAGS;
 
-pub(crate) use caches::{caches_in_use, flush_own_caches, forget_other_threads, unmake_own_caches};
+pub(crate) use caches::{caches_in_use, forget_other_threads, unmake_own_caches};
 
 /// How many tags can have memory of their own at once.
 pub(crate) const MAX_ISOLATED_TAGS: usize = 32;
@@ -31,6 +35,9 @@ pub(crate) const NO_SLOT_LEFT: u8 = u8::MAX;
 /// The partition of each slot and one more, or zero while it has none.
 static PARTITIONS: [AtomicUsize; MAX_ISOLATED_TAGS] =
     [const { AtomicUsize::new(0) }; MAX_ISOLATED_TAGS];
+
+/// Whether there is any, for whoever reads figures.
+static ANY_PARTITION: AtomicBool = AtomicBool::new(false);
 
 /// Whether a tag has memory of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,8 +65,7 @@ pub(crate) fn prepare(slot: u8) -> u8 {
     // The partitions are those of the backend that serves this program.
     if let Some(partition) = partition_word(slot)
         && partition.load(Ordering::Relaxed) == 0
-        && is_installed()
-        && let Some(backend) = backend::partitions()
+        && let Some(backend) = serving()
         && let Some(made) = (backend.make)()
     {
         let word = made as usize + 1;
@@ -67,15 +73,24 @@ pub(crate) fn prepare(slot: u8) -> u8 {
         if partition.compare_exchange(0, word, Ordering::Release, Ordering::Relaxed).is_err() {
             (backend.unmake)(made);
         }
+        ANY_PARTITION.store(true, Ordering::Relaxed);
     }
     slot
+}
+
+/// How the backend that serves this program keeps blocks apart, if it can.
+fn serving() -> Option<&'static Partitions> {
+    // Its first allocation at the latest has the backend known.
+    let _ = is_installed();
+    backend::partitions()
 }
 
 fn partition_word(slot: u8) -> Option<&'static AtomicUsize> {
     PARTITIONS.get(usize::from(slot).wrapping_sub(1))
 }
 
-fn partition_of(slot: u8) -> Option<u32> {
+/// The partition of a slot, if it has one: from then on for good.
+pub(crate) fn partition_of(slot: u8) -> Option<u32> {
     // Acquire: pairs with the release in `prepare`, so that the partition is seen made.
     let word = partition_word(slot)?.load(Ordering::Acquire);
     word.checked_sub(1).map(|partition| partition as u32)
@@ -83,18 +98,30 @@ fn partition_of(slot: u8) -> Option<u32> {
 
 /// Where a block of this slot came from, to be freed or resized; `None` where such blocks lie among
 /// the others. Small ones go by way of the thread's cache, if it has one.
-pub(crate) fn home_of(slot: u8, place: Place) -> Option<Home> {
-    let partition = partition_of(slot)?;
-    let cache = (place == Place::Trailer).then(|| caches::own_cache(slot)).flatten();
-    Some(Home { partition, cache })
+#[inline]
+pub(crate) fn home_of(slot: u8, place: Place, backend: &Partitions) -> Option<Home> {
+    let cached = (place == Place::Trailer).then(|| caches::own_home(slot)).flatten();
+    cached.or_else(|| home_without_cache(slot, backend))
 }
 
 /// As [`home_of`], for a new block: the thread may get a cache for it.
+#[inline]
 pub(crate) fn new_home_of(slot: u8, place: Place, backend: &Partitions) -> Option<Home> {
+    if place == Place::Map {
+        return home_without_cache(slot, backend);
+    }
+    caches::own_home(slot).or_else(|| new_home_of_small(slot, backend))
+}
+
+#[cold]
+fn new_home_of_small(slot: u8, backend: &Partitions) -> Option<Home> {
     let partition = partition_of(slot)?;
-    let cache =
-        (place == Place::Trailer).then(|| caches::own_or_new_cache(slot, backend)).flatten();
-    Some(Home { partition, cache })
+    let cached = caches::make_if_due(slot, partition, backend);
+    Some(cached.unwrap_or_else(|| (backend.home)(partition, None)))
+}
+
+fn home_without_cache(slot: u8, backend: &Partitions) -> Option<Home> {
+    Some((backend.home)(partition_of(slot)?, None))
 }
 
 /// Whether the tag of this number has memory of its own.
@@ -116,8 +143,7 @@ pub(crate) fn stats_of(number: u8) -> BackendStats {
 
 /// Has [`stats_of`] speak of now. Costs nothing to speak of while no tag is isolated.
 pub(crate) fn refresh_stats() {
-    // Slots are given out from the first one on, and a partition stays with its slot.
-    if partition_of(1).is_some()
+    if ANY_PARTITION.load(Ordering::Relaxed)
         && let Some(backend) = backend::partitions()
     {
         (backend.refresh_stats)();
@@ -142,7 +168,7 @@ fn collect_own(number: u8, how: Collect) -> Collected {
     let Some((partition, backend)) = partition_of(slot).zip(backend::partitions()) else {
         return Collected::Unsupported;
     };
-    caches::flush_own_cache(slot, backend);
+    caches::unmake_own_cache(slot, backend);
     (backend.collect)(partition, how)
 }
 

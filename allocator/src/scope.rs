@@ -124,4 +124,46 @@ mod tests {
         std::thread::spawn(move || std::mem::forget(tag.enter())).join().unwrap();
         assert!(crate::usage().tags.iter().all(|tag| tag.name != "scope/idle-thread"));
     }
+
+    #[cfg(all(unix, not(miri)))]
+    #[test]
+    fn a_handler_that_interrupts_the_entering_of_a_tag_leaves_it_in_its_own_memory() {
+        use std::os::unix::thread::JoinHandleExt;
+        use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+        const SIGNALS: usize = 1000;
+        static HANDLER: Tag = Tag::new("scope/handler");
+        static TAGS: [Tag; 2] = [Tag::new("scope/own").isolated(), Tag::new("scope/plain")];
+        static HANDLED: AtomicUsize = AtomicUsize::new(0);
+        static STOP: AtomicBool = AtomicBool::new(false);
+
+        extern "C" fn handle(_: libc::c_int) {
+            drop(HANDLER.enter());
+            HANDLED.fetch_add(1, Ordering::Relaxed);
+        }
+
+        // A tag's number is given out under a lock, so not in the handler.
+        let _ = HANDLER.number();
+        let slots = TAGS.each_ref().map(|tag| tag.to_ref().slot());
+        assert_ne!(slots[0], slots[1]);
+        let handler: extern "C" fn(libc::c_int) = handle;
+        // SAFETY: the handler touches memory of its thread's own and one atomic counter.
+        unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
+        let entering = std::thread::spawn(move || {
+            while !STOP.load(Ordering::Relaxed) {
+                for (tag, slot) in TAGS.iter().zip(slots) {
+                    tag.scope(|| assert_eq!(thread::current_slot(), slot));
+                }
+            }
+        });
+        for sent in 1..=SIGNALS {
+            // SAFETY: the thread goes on until told to stop, below.
+            unsafe { libc::pthread_kill(entering.as_pthread_t(), libc::SIGUSR1) };
+            while HANDLED.load(Ordering::Relaxed) < sent && !entering.is_finished() {
+                std::hint::spin_loop();
+            }
+        }
+        STOP.store(true, Ordering::Relaxed);
+        entering.join().unwrap();
+    }
 }

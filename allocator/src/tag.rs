@@ -164,11 +164,12 @@ impl Tag {
         self.to_ref().number()
     }
 
-    /// The tag's number and slot, given to it at its first use: one relaxed load from then on.
+    /// The tag's number and slot, given to it at its first use: one load from then on.
     #[inline]
     pub(crate) fn to_ref(&'static self) -> TagRef {
-        // Relaxed: what goes with the number is read under the table's own orderings.
-        match TagRef::from_bits(self.known.load(Ordering::Relaxed)) {
+        // Acquire: pairs with the release in `assign_number`, so that whoever frees what is
+        // allocated under the number finds the number's slot.
+        match TagRef::from_bits(self.known.load(Ordering::Acquire)) {
             TagRef::UNTAGGED => self.assign_numbers(),
             known => known,
         }
@@ -191,7 +192,8 @@ impl Tag {
     }
 
     fn assign_number(&'static self, parent: u8) -> TagRef {
-        let known = TagRef::from_bits(self.known.load(Ordering::Relaxed));
+        // Acquire: as in `to_ref`.
+        let known = TagRef::from_bits(self.known.load(Ordering::Acquire));
         if known != TagRef::UNTAGGED {
             return known;
         }
@@ -207,7 +209,8 @@ impl Tag {
                 TagRef::uncounted(OVERFLOW, NOT_ISOLATED)
             }
         };
-        self.known.store(own.to_bits(), Ordering::Relaxed);
+        // Release: pairs with the acquires here and in `to_ref`.
+        self.known.store(own.to_bits(), Ordering::Release);
         own
     }
 }

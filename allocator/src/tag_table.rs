@@ -141,8 +141,11 @@ impl<const NUMBERS: usize> TagTable<NUMBERS> {
                 self.account(number).hold();
                 return Some(number);
             }
-            let recyclable =
-                given_out().find_map(|number| Some((number, self.at_rest(number, &sums)?)));
+            let at_rest = |number| Some((number, self.at_rest(number, &sums)?));
+            // The slot that is wanted may be with a number that nobody needs any more.
+            let wants_its_slot = wanted.is_isolated && self.free_slot() == NO_SLOT_LEFT;
+            let with_slot = given_out().filter(|&number| wants_its_slot && self.has_slot(number));
+            let recyclable = with_slot.chain(given_out()).find_map(at_rest);
             let (number, baseline) = match recyclable {
                 Some(found) => found,
                 None if used < most => (used as u8 + 1, TagSums::default()),
@@ -187,6 +190,10 @@ impl<const NUMBERS: usize> TagTable<NUMBERS> {
         account.hold();
         // Release: pairs with the acquire in `numbers`, so that each of them has its name.
         self.used.fetch_max(usize::from(number), Ordering::Release);
+    }
+
+    fn has_slot(&self, number: u8) -> bool {
+        !matches!(self.slot(number), NOT_ISOLATED | NO_SLOT_LEFT)
     }
 
     /// A slot that no number has.
@@ -399,6 +406,23 @@ mod tests {
         table.account(third).release();
         assert_eq!(table.acquire(isolated("fifth"), 3, nothing), Some(third));
         assert_eq!(table.slot(third), 2);
+    }
+
+    #[test]
+    fn an_isolated_tag_takes_the_slot_of_one_that_ended_rather_than_do_without() {
+        let table: TagTable<64> = TagTable::new();
+        let most = MAX_ISOLATED_TAGS + 2;
+        let ordinary = table.acquire(Description::of("ordinary"), most, nothing).unwrap();
+        let mut last = NO_SLOT_LEFT;
+        for tag in 0..MAX_ISOLATED_TAGS {
+            last = table.acquire(isolated(&format!("tag-{tag}")), most, nothing).unwrap();
+        }
+        table.account(ordinary).release();
+        table.account(last).release();
+        assert_eq!(table.acquire(isolated("next"), most, nothing), Some(last));
+        assert_eq!(usize::from(table.slot(last)), MAX_ISOLATED_TAGS);
+        assert_eq!(table.acquire(isolated("none-left"), most, nothing), Some(ordinary));
+        assert_eq!(table.slot(ordinary), NO_SLOT_LEFT);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! for destructors of thread-locals, [`exit`] has another.
 
 use std::cell::Cell;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::backend::{Controls, note_installed};
 use crate::fuel::Tank;
@@ -174,10 +175,16 @@ pub(crate) fn move_block(from: u8, to: u8, bytes: usize) {
 
 /// Makes `tag` the calling thread's, and returns the one before. What a reference counts as a
 /// holder goes along with it, both ways.
+///
+/// The slot last: a signal handler that comes between the two and enters a tag leaves with the slot
+/// of the tag that it found, and whoever has that tag's slot still to set sets the same.
 #[inline]
 pub(crate) fn replace_tag(tag: TagRef) -> TagRef {
+    let outer = THREAD.with(|thread| thread.tag.replace(tag));
+    // Pairs with a handler on this very thread.
+    compiler_fence(Ordering::SeqCst);
     SLOT.with(|slot| slot.set(tag.slot()));
-    THREAD.with(|thread| thread.tag.replace(tag))
+    outer
 }
 
 /// Sees to it that the thread's end leaves a tag that it then still has, whether it ever allocates
@@ -349,6 +356,9 @@ impl ThreadState {
 
 impl fork::Survivor for ThreadState {
     fn before() {
+        // In the child jemalloc, where it counts, has its own thread's automatic cache alone in the
+        // lists that its caches are in.
+        isolate::unmake_own_caches();
         TAGS.lock_for_fork();
     }
 

@@ -16,7 +16,8 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, realloc};
 use std::hint::black_box;
 
 use bursar_alloc::{
-    AccountingAllocator, Collect, Collected, Isolation, Jemalloc, Tag, TagUsage, collect, tag_usage,
+    AccountingAllocator, Collect, Collected, Isolation, Jemalloc, Tag, TagUsage, collect,
+    tag_usage, usage,
 };
 
 #[global_allocator]
@@ -62,6 +63,24 @@ fn collecting_it_all_empties_the_threads_caches_for_isolated_tags_too() {
     assert!(active_bytes(&tag_usage(&TAG)) > 0, "freed blocks wait in this thread's cache");
     assert_eq!(collect(Collect::Purge), Collected::Done);
     assert_eq!(active_bytes(&tag_usage(&TAG)), 0);
+}
+
+#[test]
+fn a_thread_that_collects_gives_its_caches_themselves_back() {
+    const NAME: &str = "a_thread_that_collects_gives_its_caches_themselves_back";
+    if !child::is_inside(NAME) {
+        return child::pass(NAME);
+    }
+    static TAG: Tag = Tag::new("isolated/cached").isolated();
+    let use_it = || TAG.scope(|| (0..200).for_each(|_| drop(black_box(vec![7u8; 100]))));
+    for collect in [|| TAG.collect(Collect::Purge), || collect(Collect::Purge)] {
+        use_it();
+        assert_eq!(usage().isolation_caches_in_use, 1);
+        assert_eq!(collect(), Collected::Done);
+        assert_eq!(usage().isolation_caches_in_use, 0);
+    }
+    use_it();
+    assert_eq!(usage().isolation_caches_in_use, 1, "made anew");
 }
 
 #[test]

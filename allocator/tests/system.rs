@@ -27,7 +27,9 @@ fn an_isolated_tag_is_counted_as_any_other_and_said_not_to_be_isolated() {
     static TAG: Tag = Tag::new("system/isolated").isolated();
     let mut blocks: Vec<_> = TAG.scope(|| vec![vec![7u8; 100], vec![7u8; 5000]]);
     blocks.push(vec![7u8; 1000]);
+    let address = blocks[2].as_ptr();
     blocks[2].retag(&TAG);
+    assert_eq!(blocks[2].as_ptr(), address, "there is nowhere else to go");
     let usage = tag_usage(&TAG);
     assert_eq!(usage.live_bytes, 100 + 5000 + 1000 + 4 * size_of::<Vec<u8>>() as u64);
     assert_eq!((usage.isolation, usage.active_bytes), (Isolation::Unsupported, None));

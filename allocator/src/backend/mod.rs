@@ -180,9 +180,9 @@ pub fn backend_stats() -> BackendStats {
 /// Has the backend in use give free pages back to the system, those of
 /// [`collect_scope`]'s threads: some 20 ms for 100 MB of them with jemalloc, well under a
 /// microsecond when there are none. The caches that the calling thread has for isolated tags are
-/// emptied first.
+/// given up first.
 pub fn collect(how: Collect) -> Collected {
-    isolate::flush_own_caches();
+    isolate::unmake_own_caches();
     INSTALLED.get().map_or(Collected::Unsupported, |controls| (controls.collect)(how))
 }
 
@@ -203,7 +203,7 @@ pub fn collect(how: Collect) -> Collected {
 /// ```
 pub fn collect_part(how: Collect, part: usize) -> Option<Collected> {
     if part == 0 {
-        isolate::flush_own_caches();
+        isolate::unmake_own_caches();
     }
     INSTALLED.get().and_then(|controls| (controls.collect_part)(how, part))
 }

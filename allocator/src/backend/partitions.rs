@@ -1,6 +1,7 @@
 //! What a backend does that can keep some blocks apart from all others.
 
 use std::alloc::Layout;
+use std::num::NonZeroU32;
 
 use super::{BackendStats, Collect, Collected};
 
@@ -17,10 +18,10 @@ pub struct Partitions {
     /// Unmakes one that was never used.
     pub(crate) unmake: fn(u32),
     pub(crate) make_cache: fn() -> Option<u16>,
-    /// Gives back what the cache holds. For its thread alone.
-    pub(crate) flush_cache: fn(u16),
-    /// Ends a cache that nobody will name again.
+    /// Gives back what a cache holds, and ends it: nobody will name it again. For its thread alone.
     pub(crate) unmake_cache: fn(u16),
+    /// Where a partition's blocks are, by way of a cache of the calling thread's or of none.
+    pub(crate) home: fn(u32, Option<u16>) -> Home,
     /// As `GlobalAlloc::alloc`, in a partition.
     pub(crate) alloc: unsafe fn(Home, Layout) -> *mut u8,
     pub(crate) alloc_zeroed: unsafe fn(Home, Layout) -> *mut u8,
@@ -33,10 +34,7 @@ pub struct Partitions {
     pub(crate) stats: fn(u32) -> BackendStats,
 }
 
-/// Where a block goes or came from.
+/// Where a block goes or came from: a partition, and the calling thread's cache for it or none, in
+/// the backend's own terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Home {
-    pub(crate) partition: u32,
-    /// The calling thread's cache for it.
-    pub(crate) cache: Option<u16>,
-}
+pub(crate) struct Home(pub(crate) NonZeroU32);

@@ -163,9 +163,24 @@ pub(super) mod testing {
 
     static REFUSING: AtomicBool = AtomicBool::new(false);
 
-    /// From now on, a region that is new to the process has no map, or may have one again.
+    /// From now on, a region that is new to the process has no map; or may have one again, and so
+    /// may those that were refused: untagged their blocks are either way.
     pub(crate) fn refuse_new_regions(refuse: bool) {
         REFUSING.store(refuse, Ordering::Relaxed);
+        if !refuse {
+            crate::block::MAP.forget_refusals();
+        }
+    }
+
+    impl AddressMap {
+        fn forget_refusals(&self) {
+            let refused = (&raw const REFUSED).cast_mut();
+            for region in &self.regions {
+                let (order, null) = (Ordering::Relaxed, ptr::null_mut());
+                // Refused, if it is a map.
+                let _ = region.compare_exchange(refused, null, order, order);
+            }
+        }
     }
 
     pub(in crate::block) fn region_unless_refused() -> Option<NonNull<Region>> {

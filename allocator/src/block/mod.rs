@@ -44,6 +44,15 @@ impl Place {
         if size < SMALL_BELOW_BYTES { Self::Trailer } else { Self::Map }
     }
 
+    /// The place of a block by its outer size.
+    pub(crate) fn of_outer(outer_size: usize) -> Self {
+        if outer_size <= Self::Trailer.outer_size(SMALL_BELOW_BYTES - 1) {
+            Self::Trailer
+        } else {
+            Self::Map
+        }
+    }
+
     /// The outer size of a block of `size` bytes with its tag here.
     #[inline(always)]
     pub(crate) fn outer_size(self, size: usize) -> usize {

@@ -73,6 +73,7 @@ impl<B: Backend> AccountingAllocator<B> {
         tag: u8,
         backend: &B,
     ) {
+        // Before the block is uncounted: once it is, the tag's number may go to another.
         let slot = TAGS.slot(tag);
         if !thread::uncharge(tag, size) {
             thread::uncharge_slowly(tag, size);
@@ -80,7 +81,7 @@ impl<B: Backend> AccountingAllocator<B> {
         let place = Place::of(size);
         // SAFETY: they are a layout's.
         let outer = block::outer(unsafe { Layout::from_size_align_unchecked(size, align) }, place);
-        match B::PARTITIONS.zip(isolate::home_of(slot, place)) {
+        match Self::home_of(slot, place) {
             // SAFETY: this is what the backend gave, at the layout it gave it for; the cache is
             // this thread's.
             Some((partitions, home)) => unsafe { (partitions.dealloc)(home, ptr, outer) },
@@ -101,9 +102,9 @@ impl<B: Backend> AccountingAllocator<B> {
         new_outer_size: usize,
         tag: u8,
     ) -> *mut u8 {
-        // The cache is for blocks that are small before and after.
-        let place = Place::of(outer.size().max(new_outer_size));
-        match B::PARTITIONS.zip(isolate::home_of(TAGS.slot(tag), place)) {
+        // Blocks go by way of the cache that are small before and after.
+        let place = Place::of_outer(outer.size().max(new_outer_size));
+        match Self::home_of(TAGS.slot(tag), place) {
             // SAFETY: the caller's promise; the cache is this thread's.
             Some((partitions, home)) => unsafe {
                 (partitions.realloc)(home, ptr, outer, new_outer_size)
@@ -113,7 +114,15 @@ impl<B: Backend> AccountingAllocator<B> {
         }
     }
 
+    /// Where a block came from that bears the tag of this slot, if that has memory of its own.
+    #[inline(always)]
+    fn home_of(slot: u8, place: Place) -> Option<(&'static Partitions, Home)> {
+        let partitions = B::PARTITIONS?;
+        Some((partitions, isolate::home_of(slot, place, partitions)?))
+    }
+
     /// Where a new block of the thread's tag goes, if that has memory of its own.
+    #[inline(always)]
     fn new_home(place: Place) -> Option<(&'static Partitions, Home)> {
         let partitions = B::PARTITIONS?;
         Some((partitions, isolate::new_home_of(thread::current_slot(), place, partitions)?))

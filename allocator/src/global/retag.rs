@@ -5,6 +5,7 @@ use std::mem::ManuallyDrop;
 
 use crate::block::{self, Place};
 use crate::installed::is_installed;
+use crate::isolate;
 use crate::tag_handle::TagHandle;
 use crate::thread::{self, TAGS};
 
@@ -114,7 +115,7 @@ unsafe fn move_charge(
     let place = Place::of(size);
     // SAFETY: the global allocator is ours, so its block was marked at this size.
     let old = unsafe { block::read_tag(ptr, size, place) };
-    if may_move && TAGS.slot(old) != TAGS.slot(tag.number()) {
+    if may_move && own_memory_of(old) != own_memory_of(tag.number()) {
         // SAFETY: the caller's promise.
         if let Some(moved) = unsafe { copy_under(tag, ptr, layout) } {
             return Some(moved);
@@ -126,6 +127,11 @@ unsafe fn move_charge(
         thread::move_block(old, tag.number(), size);
     }
     None
+}
+
+/// The memory that a tag has to itself, if it has some.
+fn own_memory_of(number: u8) -> Option<u32> {
+    isolate::partition_of(TAGS.slot(number))
 }
 
 /// Copies a block into a new one under `tag`, and frees it; `None`, and it stays, if there is no

@@ -5,7 +5,9 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use bursar_alloc::{Collect, Section, Tag, TagHandle, Watch, tag_usage, thread_usage, usage};
+use bursar_alloc::{
+    Collect, Section, Tag, TagHandle, Watch, collect, tag_usage, thread_usage, usage,
+};
 
 use crate::forked::fork;
 use crate::stories::stories;
@@ -16,6 +18,7 @@ pub(crate) fn run() {
         a_child_goes_on_with_the_counters_of_the_thread_that_forked,
         a_child_goes_on_with_a_section_of_the_thread_that_forked,
         a_child_goes_on_with_the_isolated_tags_of_its_parent,
+        a_child_has_nothing_to_do_with_the_caches_of_threads_that_it_lacks,
         a_child_is_not_watched_by_its_parents_watch_and_can_start_its_own,
         children_forked_under_load_allocate_free_spawn_and_fork_again,
     ];
@@ -128,6 +131,44 @@ fn a_child_goes_on_with_the_isolated_tags_of_its_parent() {
     });
     drop(blocks);
     assert_eq!(tag_usage(&TAG).live_blocks, 0);
+}
+
+/// jemalloc with statistics keeps all caches of an arena in one list, of which a child has its own
+/// thread's automatic one alone: those that it had beside that must be out of the list by then.
+fn a_child_has_nothing_to_do_with_the_caches_of_threads_that_it_lacks() {
+    static TAGS: [Tag; 2] =
+        [Tag::new("fork/cached-first").isolated(), Tag::new("fork/cached-last").isolated()];
+    fn use_often(tag: &'static Tag) {
+        tag.scope(|| (0..200).for_each(|_| drop(black_box(vec![0u8; 100]))));
+    }
+    const THREADS: usize = 30;
+    let (begin, end) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
+    let live = || {
+        TAGS.iter().for_each(use_often);
+        begin.wait();
+        end.wait();
+    };
+    thread::scope(|scope| {
+        use_often(&TAGS[0]);
+        let others: Vec<_> = (0..THREADS).map(|_| scope.spawn(live)).collect();
+        begin.wait();
+        use_often(&TAGS[1]);
+        fork(|| {
+            for _ in 0..3 {
+                // On the stacks of the threads that are not here.
+                let threads: Vec<_> =
+                    (0..THREADS).map(|_| thread::spawn(|| use_often(&TAGS[0]))).collect();
+                TAGS.iter().for_each(use_often);
+                let _figures = usage();
+                collect(Collect::Decay);
+                threads.into_iter().for_each(|thread| thread.join().unwrap());
+                let _figures = usage();
+            }
+            assert_eq!(usage().isolation_caches_in_use, 0);
+        });
+        end.wait();
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
 }
 
 fn a_child_is_not_watched_by_its_parents_watch_and_can_start_its_own() {

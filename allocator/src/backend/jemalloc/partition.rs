@@ -6,6 +6,7 @@
 
 use std::alloc::Layout;
 use std::ffi::{c_int, c_uint};
+use std::num::NonZeroU32;
 
 use tikv_jemalloc_ctl::raw;
 use tikv_jemalloc_sys::{
@@ -19,8 +20,8 @@ pub(super) static PARTITIONS: Partitions = Partitions {
     make: make_arena,
     unmake: unmake_arena,
     make_cache,
-    flush_cache,
     unmake_cache,
+    home,
     alloc,
     alloc_zeroed,
     dealloc,
@@ -57,30 +58,34 @@ fn make_cache() -> Option<u16> {
     u16::try_from(id).ok()
 }
 
-fn flush_cache(cache: u16) {
-    // SAFETY: jemalloc documents this as writing an unsigned, the id of a cache; it is this
-    // thread's own. Nothing that could be done is left if it is refused.
-    let _ = unsafe { raw::write(b"tcache.flush\0", c_uint::from(cache)) };
-}
-
 fn unmake_cache(cache: u16) {
-    // SAFETY: as in `flush_cache`, and nobody names the cache again.
+    // SAFETY: jemalloc documents this as writing an unsigned, the id of a cache; it is this
+    // thread's own, and nobody names it again. Nothing that could be done is left if it is refused.
     let _ = unsafe { raw::write(b"tcache.destroy\0", c_uint::from(cache)) };
 }
 
-/// A home and an alignment, as jemalloc takes them.
-fn flags(home: Home, align: usize) -> c_int {
-    let cache = match home.cache {
+/// An arena and a cache, as jemalloc takes them.
+fn home(arena: u32, cache: Option<u16>) -> Home {
+    let cache = match cache {
         Some(cache) => MALLOCX_TCACHE(usize::from(cache)),
         None => MALLOCX_TCACHE_NONE,
     };
+    let flags = (MALLOCX_ARENA(arena as usize) | cache) as u32;
+    // A cache, or that it is none, is never zero.
+    Home(NonZeroU32::new(flags).unwrap_or(NonZeroU32::MIN))
+}
+
+/// A home and an alignment, as jemalloc takes them.
+#[inline(always)]
+fn flags(home: Home, align: usize) -> c_int {
     let align = if align > LEAST_ALIGN { MALLOCX_ALIGN(align) } else { 0 };
-    MALLOCX_ARENA(home.partition as usize) | cache | align
+    home.0.get() as c_int | align
 }
 
 /// # Safety
 ///
 /// As for `GlobalAlloc::alloc`; the home is one of ours, and its cache the calling thread's.
+#[inline]
 unsafe fn alloc(home: Home, layout: Layout) -> *mut u8 {
     // SAFETY: the size is not zero, as the caller promises.
     unsafe { tikv_jemalloc_sys::mallocx(layout.size(), flags(home, layout.align())) }.cast()
@@ -89,6 +94,7 @@ unsafe fn alloc(home: Home, layout: Layout) -> *mut u8 {
 /// # Safety
 ///
 /// As for [`alloc`].
+#[inline]
 unsafe fn alloc_zeroed(home: Home, layout: Layout) -> *mut u8 {
     let flags = flags(home, layout.align()) | MALLOCX_ZERO;
     // SAFETY: the size is not zero, as the caller promises.
@@ -98,6 +104,7 @@ unsafe fn alloc_zeroed(home: Home, layout: Layout) -> *mut u8 {
 /// # Safety
 ///
 /// As for `GlobalAlloc::dealloc`, of a block of jemalloc's, and for [`alloc`].
+#[inline]
 unsafe fn dealloc(home: Home, ptr: *mut u8, layout: Layout) {
     // SAFETY: the block is the caller's, of this size and alignment.
     unsafe {
@@ -108,6 +115,7 @@ unsafe fn dealloc(home: Home, ptr: *mut u8, layout: Layout) {
 /// # Safety
 ///
 /// As for `GlobalAlloc::realloc`, of a block of jemalloc's, and for [`alloc`].
+#[inline]
 unsafe fn realloc(home: Home, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
     // SAFETY: the block is the caller's, and the new size is not zero.
     unsafe { tikv_jemalloc_sys::rallocx(ptr.cast(), new_size, flags(home, layout.align())) }.cast()
