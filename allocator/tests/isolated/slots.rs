@@ -41,11 +41,17 @@ fn past_thirty_two_an_isolated_tag_lies_among_the_others_until_one_ends() {
 
 #[test]
 fn ten_thousand_isolated_tags_one_after_the_other_make_do_with_the_arenas_there_are() {
+    const NAME: &str =
+        "slots::ten_thousand_isolated_tags_one_after_the_other_make_do_with_the_arenas_there_are";
+    // This thread's cache stays with the slot, whose next tag is another test's.
+    if !child::is_inside(NAME) {
+        return child::pass(NAME);
+    }
     for tag in 0..10_000 {
         let tag = TagHandle::isolated(&format!("passing/{tag}")).unwrap();
         let block = tag.scope(|| black_box(vec![7u8; 100]));
         let usage = tag_usage(&tag);
-        assert!(matches!(usage.isolation, Isolation::Arena | Isolation::Exhausted), "{usage:?}");
+        assert_eq!(usage.isolation, Isolation::Arena);
         assert_eq!(usage.live_bytes, 100);
         drop(block);
     }
