@@ -123,18 +123,41 @@ impl Tag {
     ///
     /// # Costs
     ///
-    /// Up to 32 tags have memory of their own at once ([`TagUsage::isolation`] says who has).
-    /// An arena takes some 100 KiB. A thread that allocates often under the tag has a cache for it,
-    /// of 14 KiB and up to half a MiB of freed blocks below a KiB, until it ends or collects;
-    /// there are 512 such caches at most, and threads past them do without. Blocks from a KiB
-    /// on are not cached: some 50 ns more for an allocation and its free.
+    /// - Tags: up to 32 have memory of their own at once ([`TagUsage::isolation`] says who has). One
+    ///   that was made at run time keeps it until its number goes to another tag.
+    /// - An arena takes 88 KiB when it is made, at the tag's first use, and 97 with its first block.
+    ///   The next tag that needs one has it; it is never given back as a whole.
+    /// - A thread that has allocated some 64 blocks below a KiB under the tag has a cache for it:
+    ///   14 KiB, and up to two thirds of a MiB of freed blocks. jemalloc does not trim it, as it
+    ///   trims its automatic ones: it stays until the thread ends, collects, or forks. There are
+    ///   512 such caches at most over all threads and tags
+    ///   ([`Usage::isolation_caches_in_use`]), and threads past them do without.
+    /// - Blocks from a KiB on are not cached, nor are those of a thread without a cache: each of
+    ///   their allocations and frees takes a lock of the arena's.
+    /// - An allocation and its free, by size, against the same under an ordinary tag:
+    ///
+    /// | | isolated | ordinary |
+    /// |---|---|---|
+    /// | 48 B | 26 ns | 11 ns |
+    /// | 500 B | 30 ns | 19 ns |
+    /// | 1,024 B | 32 ns | 23 ns |
+    /// | 16 KiB | 39 ns | 32 ns |
     ///
     /// Backends other than jemalloc have no such memory: there it does nothing, and
     /// [`TagUsage::isolation`] says so.
     ///
-    /// Where one of two tags of the same name is isolated, the first one used decides.
+    /// # Which blocks
+    ///
+    /// Those that are allocated while the tag is entered, and what they grow to by `realloc`. Where
+    /// a block of another tag becomes this one's by [`Retag`](crate::Retag), it is copied. A boxed
+    /// `dyn Trait` or slice cannot be: it stays among the others, and so may a block whose copy
+    /// there was no memory for.
+    ///
+    /// Where one of two tags of the same name is isolated, the first one used decides. The tag is
+    /// isolated by itself: what is a part of it has memory of its own only if it is isolated too.
     ///
     /// [`TagUsage::isolation`]: crate::TagUsage::isolation
+    /// [`Usage::isolation_caches_in_use`]: crate::Usage::isolation_caches_in_use
     ///
     /// # Examples
     ///

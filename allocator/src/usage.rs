@@ -56,8 +56,10 @@ pub struct TagUsage {
     /// Whether the tag has memory of its own ([`Tag::isolated`](crate::Tag::isolated)).
     #[cfg_attr(feature = "serde", serde(default))]
     pub isolation: Isolation,
-    /// Bytes in pages that hold live blocks of this tag alone, if it has memory of its own. What
-    /// they are beyond `live_bytes` is fragmentation, and what threads cache for the tag.
+    /// Bytes in pages that hold blocks of this tag and of no other, if it has memory of its own;
+    /// blocks that threads cache for the tag are among them. What they are beyond `live_bytes` is
+    /// fragmentation, and that. Below `live_bytes` it is where blocks lie among the others: boxes
+    /// of unsized types that were retagged to it, say. Not of the tag's parts, as `live_bytes`.
     pub active_bytes: Option<u64>,
     /// Bytes in freed pages of the tag's own memory that are still held: what
     /// [`Tag::collect`](crate::Tag::collect) gives back.

@@ -1,9 +1,10 @@
-//! Any sequence of allocations, reallocations, frees, tag scopes, tags made and given up, on one
-//! thread after another: the blocks behave as blocks do, and every tag's account moves exactly as
-//! a model of it.
+//! Any sequence of allocations, reallocations, frees, tag scopes, tags made and given up, isolated
+//! ones and their collection, on one thread after another: the blocks behave as blocks do, every
+//! tag's account moves exactly as a model of it, and isolated tags' pages go with their blocks.
 //!
-//! The allocator is called directly and is not the program's own, so nothing but this target is
-//! on the books.
+//! The allocators are called directly and are not the program's own, so nothing but this target is
+//! on the books. A sequence has one of them: the system's, into which AddressSanitizer sees, or
+//! jemalloc, with which tags are isolated.
 
 #![no_main]
 
@@ -12,20 +13,24 @@ mod account;
 #[path = "alloc_sequence/block.rs"]
 mod block;
 
-use std::alloc::Layout;
+use std::alloc::{GlobalAlloc, Layout};
 use std::ffi::c_char;
+use std::sync::Once;
 use std::thread;
 
 use account::{Account, reported};
 use arbitrary::Arbitrary;
 use block::Block;
-use bursar_alloc::{AccountingAllocator, Charge, System, Tag, TagGuard, TagHandle};
+use bursar_alloc::{
+    AccountingAllocator, Charge, Collect, Jemalloc, System, Tag, TagGuard, TagHandle, tag_usage,
+};
 use libfuzzer_sys::fuzz_target;
 
-static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
+static SYSTEM: AccountingAllocator<System> = AccountingAllocator::new(System);
+static JEMALLOC: AccountingAllocator<Jemalloc> = AccountingAllocator::new(Jemalloc);
 
-static TAGS: [Tag; 3] = [Tag::new("fuzz/a"), Tag::new("fuzz/b"), Tag::new("fuzz/c")];
-/// What tags made at run time are called.
+static TAGS: [Tag; 3] = [Tag::new("fuzz/a"), Tag::new("fuzz/b"), Tag::new("fuzz/c").isolated()];
+/// What tags made at run time are called; the last is isolated.
 const MADE: [&str; 3] = ["fuzz/made-a", "fuzz/made-b", "fuzz/made-c"];
 /// The account of no tag, before those of `TAGS` and those of `MADE`.
 const UNTAGGED: usize = 0;
@@ -68,6 +73,14 @@ enum Operation {
     },
     MakeTag {
         name: u8,
+    },
+    /// Gives the free pages of one tag back, with the thread's cache for it.
+    Collect {
+        tag: u8,
+    },
+    /// So many blocks in a row, each freed at once: a thread gets a cache for its tag by that.
+    AllocateOften {
+        size: u8,
     },
     GiveUpTag {
         handle: u8,
@@ -120,8 +133,11 @@ impl Align {
     }
 }
 
+type Allocator = &'static (dyn GlobalAlloc + Sync);
+
 /// The blocks and tags of one run, and what the accounts should be.
 struct Model {
+    allocator: Allocator,
     blocks: Vec<Block>,
     /// Each with its account.
     handles: Vec<(TagHandle, usize)>,
@@ -192,7 +208,7 @@ impl Model {
                 let size = most - usize::from(below_the_limit);
                 let layout = Layout::from_size_align(size, align.bytes());
                 let layout = layout.expect("within the limit of a layout");
-                let block = Block::allocate(layout, false, scopes.current, 0);
+                let block = Block::allocate(self.allocator, layout, false, scopes.current, 0);
                 assert!(block.is_none(), "no machine has {size} bytes");
             }
             Operation::Reallocate { block, size } => {
@@ -235,8 +251,23 @@ impl Model {
             Operation::Leave { guard } => scopes.leave(guard),
             Operation::MakeTag { name } => {
                 let name = usize::from(name) % MADE.len();
-                let tag = TagHandle::new(MADE[name]).expect("few tags are in use");
+                let is_last = name == MADE.len() - 1;
+                let make = if is_last { TagHandle::isolated } else { TagHandle::new };
+                let tag = make(MADE[name]).expect("few tags are in use");
                 self.handles.push((tag, FIRST_MADE + name));
+            }
+            Operation::Collect { tag } => {
+                TAGS[usize::from(tag) % TAGS.len()].collect(Collect::Purge);
+            }
+            Operation::AllocateOften { size } => {
+                let size = usize::from(size).max(1);
+                for _ in 0..MOST_BLOCKS {
+                    self.allocate(size, 1, false, scopes.current);
+                    if let Some(block) = self.blocks.len().checked_sub(1) {
+                        let block = self.take(block as u8).expect("there is one");
+                        block.free();
+                    }
+                }
             }
             Operation::GiveUpTag { handle } => {
                 if let Some(index) = usize::from(handle).checked_rem(self.handles.len()) {
@@ -273,7 +304,8 @@ impl Model {
         }
         self.made = self.made.wrapping_add(1);
         let layout = Layout::from_size_align(size, align).expect("small sizes fit");
-        if let Some(block) = Block::allocate(layout, zeroed, account, self.made) {
+        let block = Block::allocate(self.allocator, layout, zeroed, account, self.made);
+        if let Some(block) = block {
             self.accounts[account].allocate(size);
             self.blocks.push(block);
         }
@@ -300,11 +332,23 @@ extern "C" fn __asan_default_options() -> *const c_char {
     c"allocator_may_return_null=1".as_ptr()
 }
 
-fuzz_target!(|operations: Vec<Operation>| run(operations));
+fuzz_target!(|input: (bool, Vec<Operation>)| run(input.0, input.1));
 
-fn run(operations: Vec<Operation>) {
+/// Memory of a tag's own comes from the backend that counts first.
+fn use_jemalloc_first() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let layout = Layout::new::<u64>();
+        let block = Block::allocate(&JEMALLOC, layout, false, UNTAGGED, 0).expect("memory");
+        block.free();
+    });
+}
+
+fn run(isolates: bool, operations: Vec<Operation>) {
+    use_jemalloc_first();
     let before = reported();
     let mut model = Model {
+        allocator: if isolates { &JEMALLOC } else { &SYSTEM },
         blocks: Vec::new(),
         handles: Vec::new(),
         charges: Vec::new(),
@@ -327,6 +371,9 @@ fn run(operations: Vec<Operation>) {
         );
     }
     drop(model);
+    let isolated = &TAGS[TAGS.len() - 1];
+    isolated.collect(Collect::Purge);
+    assert_eq!(tag_usage(isolated).active_bytes, Some(0), "no thread and no block is left");
     let usage = bursar_alloc::usage();
     let left = usage.tags.iter().find(|tag| MADE.contains(&&*tag.name));
     assert_eq!(left, None, "nothing names it, and no block bears it");

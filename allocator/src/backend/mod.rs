@@ -187,7 +187,8 @@ pub fn collect(how: Collect) -> Collected {
 }
 
 /// As [`collect`], for one part of the allocator: with jemalloc an arena, of which there are some
-/// four a core; otherwise all is one part. `None` past the last part.
+/// four a core, and one for each isolated tag; otherwise all is one part. `None` past the last part.
+/// With the first part, the caches that the calling thread has for isolated tags are given up.
 ///
 /// # Examples
 ///

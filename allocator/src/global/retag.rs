@@ -9,14 +9,15 @@ use crate::isolate;
 use crate::tag_handle::TagHandle;
 use crate::thread::{self, TAGS};
 
-/// Moves the charge of one block to another tag, in constant time: the block carries its tag, so
-/// it is rewritten and the two accounts are corrected. For a buffer that a request hands to a
-/// cache, say.
+/// Moves the charge of one block to another tag: the block carries its tag, so it is rewritten and
+/// the two accounts are corrected, in constant time. For a buffer that a request hands to a cache,
+/// say.
 ///
-/// Where one of the tags has memory of its own ([`Tag::isolated`](crate::Tag::isolated)) and the
-/// other has not the same, the block is copied to where it belongs, and pointers into it are then
-/// of no use. A box of an unsized type, and a block for whose copy there is no memory, stay where
-/// they are: charged to the new tag, in the memory of the old one.
+/// Where one of the tags has memory of its own ([`Tag::isolated`](crate::Tag::isolated), by a
+/// backend that isolates) and the other has not the same, the block is copied to where it belongs,
+/// its spare capacity included, and pointers into it are then of no use. A box of an unsized type,
+/// and a block for whose copy there is no memory, stay where they are: charged to the new tag, in
+/// the memory of the old one. For as long as it takes both blocks are there, and both are charged.
 ///
 /// Implemented for what owns exactly one block: [`Box`], [`Vec`] and [`String`]. It is that block
 /// alone: what a `Vec<String>` has in its strings stays where it is, and has to be retagged string
@@ -24,8 +25,9 @@ use crate::thread::{self, TAGS};
 /// tag in the first place ([`Tag::scope`](crate::Tag::scope)).
 ///
 /// Counts as a free of the old tag and an allocation of the new one, in their totals and in the
-/// thread's, and does not touch the budget's headroom (a copy is drawn from it). Without bursar's allocator installed it
-/// does nothing, and so it does for a block of no bytes, and for one whose address has no map
+/// thread's, and does not touch the budget's headroom; a copy is drawn from it as any allocation
+/// is. Without bursar's allocator installed it does nothing, and so it does for a block of no
+/// bytes, and for one whose address has no map
 /// (see [`Usage::unattributed_blocks_total`](crate::Usage::unattributed_blocks_total)).
 ///
 /// # Examples
@@ -45,7 +47,7 @@ use crate::thread::{self, TAGS};
 /// assert_eq!(tag_usage(&CACHE).live_bytes, 4096);
 /// ```
 pub trait Retag: sealed::Sealed {
-    /// Charges the block to `tag` from now on.
+    /// Charges the block to `tag` from now on, and copies it if it belongs elsewhere then.
     fn retag(&mut self, tag: impl Into<TagHandle>);
 }
 

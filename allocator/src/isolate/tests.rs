@@ -91,7 +91,8 @@ fn every_call_goes_to_the_tags_partition_whatever_tag_is_entered_by_then() {
     let tag = TagHandle::isolated("isolate/calls").unwrap();
     let own = partition_of(TAGS.slot(tag.number()));
     assert!(own.is_some());
-    for round in 0..70 {
+    // Of three small blocks each: the thread has a cache by the end.
+    for round in 0..if cfg!(miri) { 25 } else { 70 } {
         let mut blocks = tag
             .scope(|| [Block::new(10), Block::zeroed(1000), Block::new(1023), Block::zeroed(5000)]);
         for (block, size) in blocks.iter_mut().zip([1023, 1024, 10, 1023]) {
@@ -103,8 +104,8 @@ fn every_call_goes_to_the_tags_partition_whatever_tag_is_entered_by_then() {
         assert_eq!(plain.partition(), None);
         plain.free();
         blocks.into_iter().for_each(Block::free);
-        assert_eq!(tag_usage(&tag).live_bytes, 0);
     }
+    assert_eq!((tag_usage(&tag).live_bytes, tag_usage(&tag).live_blocks), (0, 0));
     assert_eq!(tag.collect(Collect::Purge), Collected::Done);
     assert_eq!(blocks_of(&tag), 0);
 }

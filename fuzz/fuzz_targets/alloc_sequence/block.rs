@@ -3,10 +3,11 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::slice;
 
-use crate::ALLOCATOR;
+use crate::Allocator;
 
-/// A live block of `ALLOCATOR`, owned, filled with its pattern.
+/// A live block of an allocator, owned, filled with its pattern.
 pub(crate) struct Block {
+    allocator: Allocator,
     start: *mut u8,
     pub(crate) layout: Layout,
     pub(crate) account: usize,
@@ -25,20 +26,26 @@ fn pattern(seed: u8, index: usize) -> u8 {
 
 impl Block {
     /// `None` if the allocator says no.
-    pub(crate) fn allocate(layout: Layout, zeroed: bool, account: usize, seed: u8) -> Option<Self> {
+    pub(crate) fn allocate(
+        allocator: Allocator,
+        layout: Layout,
+        zeroed: bool,
+        account: usize,
+        seed: u8,
+    ) -> Option<Self> {
         assert_ne!(layout.size(), 0);
         let start = if zeroed {
             // SAFETY: the size is not zero.
-            unsafe { ALLOCATOR.alloc_zeroed(layout) }
+            unsafe { allocator.alloc_zeroed(layout) }
         } else {
             // SAFETY: the size is not zero.
-            unsafe { ALLOCATOR.alloc(layout) }
+            unsafe { allocator.alloc(layout) }
         };
         if start.is_null() {
             return None;
         }
         assert_eq!(start.addr() % layout.align(), 0, "{layout:?} at {start:?}");
-        let mut block = Self { start, layout, account, seed };
+        let mut block = Self { allocator, start, layout, account, seed };
         if zeroed {
             let first_other = block.bytes().iter().position(|&byte| byte != 0);
             assert_eq!(first_other, None, "a zeroed block of {layout:?}");
@@ -76,7 +83,7 @@ impl Block {
         self.check(old_size);
         // SAFETY: the block is live and of this layout; the new size is not zero, and the callers
         // keep it from overflowing when rounded up to the alignment.
-        let start = unsafe { ALLOCATOR.realloc(self.start, self.layout, new_size) };
+        let start = unsafe { self.allocator.realloc(self.start, self.layout, new_size) };
         if start.is_null() {
             self.check(old_size);
             return false;
@@ -96,6 +103,6 @@ impl Block {
     pub(crate) fn free(self) {
         self.check(self.layout.size());
         // SAFETY: the block is live and of this layout, and `self` is gone after this.
-        unsafe { ALLOCATOR.dealloc(self.start, self.layout) };
+        unsafe { self.allocator.dealloc(self.start, self.layout) };
     }
 }
