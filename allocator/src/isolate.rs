@@ -150,6 +150,13 @@ pub(crate) fn refresh_stats() {
     }
 }
 
+/// As [`refresh_stats`], for one tag: costs nothing if it has no memory of its own.
+pub(crate) fn refresh_stats_of(number: u8) {
+    if partition_of(TAGS.slot(number)).is_some() {
+        refresh_stats();
+    }
+}
+
 /// Collects the memory of a tag and of its parts, as far as they have some of their own.
 fn collect(number: u8, how: Collect) -> Collected {
     let mut answer = collect_own(number, how);
