@@ -115,6 +115,7 @@ fn every_call_goes_to_the_tags_partition_whatever_tag_is_entered_by_then() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri ends where there is no memory")]
 fn what_cannot_be_had_is_null_and_a_block_that_cannot_grow_stays_as_it_was() {
     let _alone = alone();
     let tag = TagHandle::isolated("isolate/too-much").unwrap();
