@@ -38,7 +38,7 @@ fn jemalloc_collects_for_all_threads_and_reports_what_it_was_built_to_count() {
     assert_eq!(collect_scope(), CollectScope::AllThreads);
     assert_eq!(collect(Collect::Decay), Collected::Done);
 
-    let kept = vec![1u8; 8 << 20];
+    let kept = black_box(vec![1u8; 8 << 20]);
     let stats = backend_stats();
     let kept_bytes = Some(kept.len() as u64);
     assert!(stats.active_bytes >= kept_bytes && stats.dirty_bytes.is_some(), "{stats:?}");

@@ -2,6 +2,8 @@
 
 mod suite;
 
+use std::hint::black_box;
+
 use bursar_alloc::{
     AccountingAllocator, BackendStats, Collect, CollectScope, Collected, Isolation, Retag, System,
     Tag, backend_stats, collect, collect_scope, tag_usage,
@@ -25,8 +27,8 @@ fn what_the_system_allocator_cannot_know_is_none_and_what_it_cannot_do_is_said()
 #[test]
 fn an_isolated_tag_is_counted_as_any_other_and_said_not_to_be_isolated() {
     static TAG: Tag = Tag::new("system/isolated").isolated();
-    let mut blocks: Vec<_> = TAG.scope(|| vec![vec![7u8; 100], vec![7u8; 5000]]);
-    blocks.push(vec![7u8; 1000]);
+    let mut blocks: Vec<_> = TAG.scope(|| black_box(vec![vec![7u8; 100], vec![7u8; 5000]]));
+    blocks.push(black_box(vec![7u8; 1000]));
     let address = blocks[2].as_ptr();
     blocks[2].retag(&TAG);
     assert_eq!(blocks[2].as_ptr(), address, "there is nowhere else to go");

@@ -14,7 +14,7 @@ fn the_allocator_is_found_installed() {
 #[test]
 fn what_is_allocated_under_a_tag_is_charged_to_it_until_freed() {
     static TAG: Tag = Tag::new("accounts/basic");
-    let buffer = TAG.scope(|| Vec::<u8>::with_capacity(1000));
+    let buffer = TAG.scope(|| black_box(Vec::<u8>::with_capacity(1000)));
     let used = tag_usage(&TAG);
     assert_eq!((used.live_bytes, used.live_blocks), (1000, 1));
 
@@ -36,7 +36,7 @@ mod short_lived {
 
     #[inline(never)]
     pub(super) fn zeroed(size: usize) {
-        drop(ZEROED.scope(|| vec![0u8; size]));
+        drop(ZEROED.scope(|| black_box(vec![0u8; size])));
     }
 
     #[inline(never)]
@@ -48,7 +48,7 @@ mod short_lived {
 
     #[inline(never)]
     pub(super) fn grown(size: usize) {
-        let mut bytes = GROWN.scope(|| vec![7u8; size]);
+        let mut bytes = GROWN.scope(|| black_box(vec![7u8; size]));
         bytes.reserve_exact(size);
         bytes.push(8);
         assert_eq!(black_box(&bytes[0]), &7);
@@ -92,9 +92,9 @@ fn scopes_nest_and_the_outer_tag_comes_back() {
     static OUTER: Tag = Tag::new("accounts/outer");
     static INNER: Tag = Tag::new("accounts/inner");
     let (first, second, third) = OUTER.scope(|| {
-        let first = Vec::<u8>::with_capacity(1);
-        let second = INNER.scope(|| Vec::<u8>::with_capacity(20));
-        (first, second, Vec::<u8>::with_capacity(300))
+        let first = black_box(Vec::<u8>::with_capacity(1));
+        let second = INNER.scope(|| black_box(Vec::<u8>::with_capacity(20)));
+        (first, second, black_box(Vec::<u8>::with_capacity(300)))
     });
     assert_eq!(tag_usage(&OUTER).live_bytes, 301);
     assert_eq!(tag_usage(&INNER).live_bytes, 20);
@@ -115,7 +115,7 @@ fn a_panic_in_a_scope_leaves_the_tag() {
 #[test]
 fn realloc_keeps_the_tag_and_counts_growth_and_shrinking() {
     static TAG: Tag = Tag::new("accounts/realloc");
-    let mut buffer = TAG.scope(|| Vec::<u8>::with_capacity(10));
+    let mut buffer = TAG.scope(|| black_box(Vec::<u8>::with_capacity(10)));
     for capacity in [100, 1_000, 5_000, 100_000, 3_000_000] {
         buffer.reserve_exact(capacity);
         assert_eq!(tag_usage(&TAG).live_bytes, buffer.capacity() as u64);
@@ -132,7 +132,7 @@ fn realloc_keeps_the_tag_and_counts_growth_and_shrinking() {
 #[test]
 fn the_parts_of_a_usage_sum_to_its_total_and_untagged_comes_first() {
     static TAG: Tag = Tag::new("accounts/listed");
-    let _buffer = TAG.scope(|| Vec::<u8>::with_capacity(77));
+    let _buffer = TAG.scope(|| black_box(Vec::<u8>::with_capacity(77)));
     let usage = usage();
     assert_eq!(usage.tags[0].name, "untagged");
     assert_eq!(usage.tags.iter().map(|tag| tag.live_bytes).sum::<u64>(), usage.live_bytes);
@@ -145,9 +145,9 @@ fn the_parts_of_a_usage_sum_to_its_total_and_untagged_comes_first() {
 fn thread_usage_sees_this_threads_frees_and_not_anothers() {
     static TAG: Tag = Tag::new("accounts/thread-usage");
     let before = thread_usage(&TAG).unwrap();
-    let kept = TAG.scope(|| Vec::<u8>::with_capacity(64));
+    let kept = TAG.scope(|| black_box(Vec::<u8>::with_capacity(64)));
     std::thread::spawn(move || drop(kept)).join().unwrap();
-    drop(TAG.scope(|| Vec::<u8>::with_capacity(32)));
+    drop(TAG.scope(|| black_box(Vec::<u8>::with_capacity(32))));
     let after = thread_usage(&TAG).unwrap();
     assert_eq!(after.allocated_bytes - before.allocated_bytes, 96);
     assert_eq!(after.freed_bytes - before.freed_bytes, 32);

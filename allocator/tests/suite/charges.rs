@@ -1,6 +1,7 @@
 //! Bytes outside the heap, and blocks whose charge moves.
 
 use bursar_alloc::{Charge, Retag, Tag, TagHandle, charged_bytes, tag_usage, usage};
+use std::hint::black_box;
 
 fn charged(tag: &'static Tag) -> u64 {
     tag_usage(tag).charged_bytes
@@ -95,7 +96,7 @@ fn a_retag_of_no_bytes_and_to_the_same_tag_changes_nothing() {
     Box::new(()).retag(&TAG);
     assert_eq!(tag_usage(&TAG).allocated_bytes_total, 0);
 
-    let mut buffer = TAG.scope(|| Vec::<u8>::with_capacity(10));
+    let mut buffer = TAG.scope(|| black_box(Vec::<u8>::with_capacity(10)));
     buffer.retag(&TAG);
     assert_eq!(live(&TAG), (10, 1));
     drop(buffer);
@@ -105,7 +106,7 @@ fn a_retag_of_no_bytes_and_to_the_same_tag_changes_nothing() {
 #[test]
 fn a_buffer_may_be_retagged_to_a_tag_made_at_run_time_which_then_stays_for_it() {
     static REQUEST: Tag = Tag::new("retag/request");
-    let mut body = REQUEST.scope(|| vec![0u8; 3000]);
+    let mut body = REQUEST.scope(|| black_box(vec![0u8; 3000]));
     body.retag(TagHandle::new("retag/made").unwrap());
     let made = TagHandle::new("retag/made").unwrap();
     assert_eq!(tag_usage(&made).live_bytes, 3000);

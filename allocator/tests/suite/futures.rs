@@ -1,6 +1,7 @@
 //! Tags that follow futures and streams.
 
 use std::cell::RefCell;
+use std::hint::black_box;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -46,7 +47,7 @@ fn a_tagged_future_charges_its_tag_at_each_poll_on_whatever_thread() {
     let kept = std::thread::spawn(move || {
         let mut context = Context::from_waker(Waker::noop());
         assert!(future.as_mut().poll(&mut context).is_pending());
-        let outside = Vec::<u8>::with_capacity(1234);
+        let outside = black_box(Vec::<u8>::with_capacity(1234));
         let Poll::Ready(kept) = future.as_mut().poll(&mut context) else { panic!("three polls") };
         drop(outside);
         // The drop's byte stays in this thread's sink, and goes with the thread.
@@ -83,17 +84,17 @@ fn an_async_block_is_charged_across_its_awaits_and_its_callers_tag_is_left_alone
     let _guard = CALLER.enter();
     let mut yielded = false;
     let task = async {
-        let first = Vec::<u8>::with_capacity(100);
+        let first = black_box(Vec::<u8>::with_capacity(100));
         std::future::poll_fn(|_| {
             if std::mem::replace(&mut yielded, true) { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
-        (first, Vec::<u8>::with_capacity(200))
+        (first, black_box(Vec::<u8>::with_capacity(200)))
     };
     let mut task = std::pin::pin!(task.tagged(&TASK));
     let mut context = Context::from_waker(Waker::noop());
     assert!(task.as_mut().poll(&mut context).is_pending());
-    let between = Vec::<u8>::with_capacity(7);
+    let between = black_box(Vec::<u8>::with_capacity(7));
     let Poll::Ready(kept) = task.as_mut().poll(&mut context) else { panic!("yields once") };
     assert_eq!((live_bytes(&TASK), live_bytes(&CALLER)), (300, 7));
     drop((between, kept));

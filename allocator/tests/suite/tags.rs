@@ -19,8 +19,8 @@ fn live(tag: &TagHandle) -> (u64, u64) {
 fn a_tag_made_at_run_time_is_charged_until_its_blocks_are_freed() {
     let name = format!("tags/tenant-{}", 42);
     let tag = TagHandle::new(&name).unwrap();
-    let kept = tag.scope(|| Vec::<u8>::with_capacity(1000));
-    let moved = tag.scope(|| Vec::<u8>::with_capacity(50));
+    let kept = tag.scope(|| black_box(Vec::<u8>::with_capacity(1000)));
+    let moved = tag.scope(|| black_box(Vec::<u8>::with_capacity(50)));
     assert_eq!(live(&tag), (1050, 2));
     assert_eq!(tag_usage(&tag).name, name);
 
@@ -37,9 +37,9 @@ fn handles_and_statics_of_one_name_are_one_tag() {
     let first = TagHandle::new("tags/one-name").unwrap();
     let second = TagHandle::new("tags/one-name").unwrap();
     let blocks = [
-        STATIC.scope(|| Vec::<u8>::with_capacity(1)),
-        first.scope(|| Vec::<u8>::with_capacity(20)),
-        second.clone().scope(|| Vec::<u8>::with_capacity(300)),
+        STATIC.scope(|| black_box(Vec::<u8>::with_capacity(1))),
+        first.scope(|| black_box(Vec::<u8>::with_capacity(20))),
+        second.clone().scope(|| black_box(Vec::<u8>::with_capacity(300))),
     ];
     assert_eq!(first, second);
     assert_eq!(first, TagHandle::from(&STATIC));
@@ -52,10 +52,10 @@ fn handles_and_statics_of_one_name_are_one_tag() {
 fn a_tag_made_at_run_time_is_listed_until_nothing_names_it_and_no_block_bears_it() {
     let name = "tags/passing";
     let tag = TagHandle::new(name).unwrap();
-    let block = tag.scope(|| Vec::<u8>::with_capacity(10));
+    let block = tag.scope(|| black_box(Vec::<u8>::with_capacity(10)));
     let guard = tag.enter();
     drop(tag);
-    let inside = Vec::<u8>::with_capacity(7);
+    let inside = black_box(Vec::<u8>::with_capacity(7));
     assert_eq!(listed(name).unwrap().live_bytes, 17, "the guard names it");
     drop((guard, inside));
     assert_eq!(listed(name).unwrap().live_bytes, 10, "a block bears it");
@@ -72,9 +72,9 @@ fn guards_of_both_kinds_nest_and_may_be_dropped_out_of_order() {
         let outer = made.enter();
         let inner = STATIC.enter();
         drop(outer);
-        let untagged = Vec::<u8>::with_capacity(5);
+        let untagged = black_box(Vec::<u8>::with_capacity(5));
         drop(inner);
-        let back_in_made = Vec::<u8>::with_capacity(11);
+        let back_in_made = black_box(Vec::<u8>::with_capacity(11));
         assert_eq!((live(&made), tag_usage(&STATIC).live_bytes), ((11, 1), 0));
         drop((untagged, back_in_made));
     })
@@ -88,7 +88,7 @@ fn a_leaked_guard_keeps_its_tag_until_the_thread_ends() {
     let name = "tags/leaked-guard";
     std::thread::spawn(move || {
         std::mem::forget(TagHandle::new(name).unwrap().enter());
-        let block = Vec::<u8>::with_capacity(99);
+        let block = black_box(Vec::<u8>::with_capacity(99));
         assert_eq!(listed(name).unwrap().live_bytes, 99);
         drop(block);
         assert!(listed(name).is_some());
@@ -114,9 +114,9 @@ fn what_parts_hold_rolls_up_to_every_ancestor_and_is_charged_to_the_part_alone()
     static PART: Tag = Tag::new("tags/whole/part").with_parent(&WHOLE);
     let piece = TagHandle::with_parent("tags/whole/part/piece", &PART).unwrap();
     let _blocks = [
-        WHOLE.scope(|| Vec::<u8>::with_capacity(1)),
-        PART.scope(|| Vec::<u8>::with_capacity(20)),
-        piece.scope(|| Vec::<u8>::with_capacity(300)),
+        WHOLE.scope(|| black_box(Vec::<u8>::with_capacity(1))),
+        PART.scope(|| black_box(Vec::<u8>::with_capacity(20))),
+        piece.scope(|| black_box(Vec::<u8>::with_capacity(300))),
     ];
     let _charge = piece.charge(4000);
     for used in [tag_usage(&WHOLE), listed("tags/whole").unwrap()] {
@@ -136,8 +136,8 @@ fn a_section_of_code_finds_what_it_allocated_freed_and_kept() {
     let tag = TagHandle::new("tags/section").unwrap();
     let before = thread_usage(&tag).unwrap();
     let kept = tag.scope(|| {
-        drop(Vec::<u8>::with_capacity(1000));
-        Vec::<u8>::with_capacity(24)
+        drop(black_box(Vec::<u8>::with_capacity(1000)));
+        black_box(Vec::<u8>::with_capacity(24))
     });
     let done = thread_usage(&tag).unwrap().since(&before);
     assert_eq!((done.allocated_bytes, done.freed_bytes, done.kept_bytes()), (1024, 1000, 24));
@@ -152,7 +152,7 @@ fn what_a_section_of_code_kept_under_parts_of_a_tag_is_found_by_the_whole() {
     let part = TagHandle::with_parent("tags/section-part", &WHOLE).unwrap();
     let piece = TagHandle::with_parent("tags/section-piece", &part).unwrap();
     let before = thread_usage_subtree(&WHOLE).unwrap();
-    let bytes = |len| Vec::<u8>::with_capacity(len);
+    let bytes = |len| black_box(Vec::<u8>::with_capacity(len));
     let kept = [
         WHOLE.scope(|| bytes(1)),
         part.scope(|| bytes(20)),
@@ -168,7 +168,7 @@ fn what_a_section_of_code_kept_under_parts_of_a_tag_is_found_by_the_whole() {
 #[test]
 fn a_peak_between_two_readings_is_within_the_bound_that_is_given_for_it() {
     static TAG: Tag = Tag::new("tags/peak");
-    let low = TAG.scope(|| Vec::<u8>::with_capacity(100));
+    let low = TAG.scope(|| black_box(Vec::<u8>::with_capacity(100)));
     assert_eq!(tag_usage(&TAG).peak_bytes, 100);
     drop(TAG.scope(|| black_box(Vec::<u8>::with_capacity(5000))));
     let used = tag_usage(&TAG);

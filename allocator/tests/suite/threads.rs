@@ -1,6 +1,7 @@
 //! Threads that come, go, and free at their end.
 
 use std::cell::RefCell;
+use std::hint::black_box;
 
 use bursar_alloc::{Tag, tag_usage};
 
@@ -10,8 +11,8 @@ fn sums_are_exact_at_rest_after_threads_have_come_and_gone() {
     let mut kept = Vec::new();
     for round in 0..2000 {
         let block = std::thread::spawn(move || {
-            drop(TAG.scope(|| vec![0u8; 100 + round]));
-            TAG.scope(|| vec![1u8; 50])
+            drop(TAG.scope(|| black_box(vec![0u8; 100 + round])));
+            TAG.scope(|| black_box(vec![1u8; 50]))
         });
         kept.push(block.join().unwrap());
     }
@@ -28,7 +29,7 @@ fn what_thread_locals_allocate_and_free_in_their_destructors_is_counted() {
     struct LateAllocator(Vec<u8>);
     impl Drop for LateAllocator {
         fn drop(&mut self) {
-            self.0 = TAG.scope(|| vec![2u8; 333]);
+            self.0 = TAG.scope(|| black_box(vec![2u8; 333]));
         }
     }
     thread_local! {
@@ -40,7 +41,7 @@ fn what_thread_locals_allocate_and_free_in_their_destructors_is_counted() {
         // the thread's own exit hook, whichever order destructors run in.
         std::thread::spawn(|| {
             FIRST.with_borrow_mut(|slot| *slot = Some(LateAllocator(Vec::new())));
-            let block = TAG.scope(|| vec![0u8; 111]);
+            let block = TAG.scope(|| black_box(vec![0u8; 111]));
             SECOND.with_borrow_mut(|slot| *slot = Some(LateAllocator(block)));
         })
         .join()
