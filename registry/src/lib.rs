@@ -43,6 +43,7 @@ mod asks;
 mod budget;
 mod builder;
 mod bursar;
+mod child_lock;
 mod cleanup;
 mod clock;
 mod config;

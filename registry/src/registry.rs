@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bursar_alloc::TagHandle;
 
+use crate::child_lock::ChildLock;
 use crate::error::Error;
 use crate::ladder::Stage;
 use crate::purge::{Bounds, Purgeable, RebuildCost, is_valid_name};
@@ -127,7 +128,7 @@ impl fmt::Debug for Entry {
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
-    slots: Arc<Mutex<Slots>>,
+    slots: Arc<ChildLock<Slots>>,
     bounds: Arc<ConfiguredBounds>,
 }
 
@@ -164,7 +165,7 @@ impl Registry {
             registration.slot.set_bounds()?;
             self.bounds.note_use(registration.name());
             let slot = Arc::clone(&registration.slot);
-            lock(&self.slots).insert(slot.entry.name.clone(), Some(slot));
+            self.slots.lock().insert(slot.entry.name.clone(), Some(slot));
         }
         Ok(registration)
     }
@@ -175,7 +176,7 @@ impl Registry {
         // Made, and if need be dropped, with no lock held: an entry has user code in it.
         let slot = Arc::new(slot);
         let handed_out = slot.bounds().is_none().then(|| Arc::clone(&slot));
-        match lock(&self.slots).entry(slot.entry.name.clone()) {
+        match self.slots.lock().entry(slot.entry.name.clone()) {
             btree_map::Entry::Occupied(other) => {
                 return Err(Error::DuplicateName { given: other.key().to_string() });
             }
@@ -189,7 +190,7 @@ impl Registry {
     /// How many purgeables are registered.
     #[must_use]
     pub fn len(&self) -> usize {
-        lock(&self.slots).values().flatten().count()
+        self.slots.lock().values().flatten().count()
     }
 
     /// Whether nothing is registered.
@@ -200,7 +201,7 @@ impl Registry {
 
     /// Those registered now, by name, to be called with no lock held.
     pub(crate) fn slots(&self) -> Vec<Arc<Slot>> {
-        lock(&self.slots).values().flatten().map(Arc::clone).collect()
+        self.slots.lock().values().flatten().map(Arc::clone).collect()
     }
 
     /// The names that the configuration has bounds for and nothing was registered under so far.
@@ -222,7 +223,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[must_use = "dropping it unregisters the purgeable"]
 pub struct Registration {
     slot: Arc<Slot>,
-    slots: Weak<Mutex<Slots>>,
+    slots: Weak<ChildLock<Slots>>,
 }
 
 impl Registration {
@@ -237,7 +238,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         if let Some(slots) = self.slots.upgrade() {
             // What is removed is dropped after the lock: user code may run there.
-            let removed = lock(&slots).remove(&self.slot.entry.name);
+            let removed = slots.lock().remove(&self.slot.entry.name);
             drop(removed);
         }
         self.slot.gate.close();

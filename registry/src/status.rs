@@ -1,10 +1,11 @@
 //! [`Status`]: what a monitor has found and done, for readers on other threads.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use crate::asks::Asks;
 use crate::budget::Budget;
+use crate::child_lock::ChildLock;
 use crate::cooldown::Cooldown;
 use crate::history::History;
 use crate::pressure::{Finding, Pressure, PressureLevel, Sample};
@@ -85,7 +86,7 @@ impl Status {
 /// asked of it, and what is reserved. The lock is never held while user code runs.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    status: Mutex<Status>,
+    status: ChildLock<Status>,
     signal: PressureSignal,
     asks: Arc<Asks>,
     room: Room,
@@ -94,7 +95,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Status> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+        self.status.lock()
     }
 
     pub(crate) fn signal(&self) -> &PressureSignal {
