@@ -64,9 +64,10 @@ impl Accounts for Bursar {
             drop(black_box(bursar_alloc::usage()));
         }
         let usage = bursar_alloc::usage();
-        let tags = usage.tags.len().saturating_sub(usage.overflowed_tags);
-        // The first is what was allocated with no tag entered.
-        Snapshot { tags: tags.saturating_sub(1), slots: usage.thread_slots_in_use }
+        // Listed beside the tags is what has none, or came when there was none left.
+        let is_tag = |name: &str| !matches!(name, "untagged" | "overflow");
+        let tags = usage.tags.iter().filter(|tag| is_tag(&tag.name)).count();
+        Snapshot { tags, slots: usage.thread_slots_in_use }
     }
 
     fn statistics(&self, count: u64) -> Snapshot {
