@@ -87,6 +87,7 @@ fn use_often(tag: &TagHandle) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes there")]
 fn every_call_goes_to_the_tags_partition_whatever_tag_is_entered_by_then() {
     let _alone = alone();
     let tag = TagHandle::isolated("isolate/calls").unwrap();
