@@ -1,4 +1,5 @@
-//! What sources cost in memory.
+//! What sources cost in memory, and that they see what this process takes: here nothing else
+//! allocates or frees meanwhile that would count.
 #![cfg(target_os = "linux")]
 
 use bursar::{AccountingAllocator, Cgroup, Process, System, SystemMemory};
@@ -32,4 +33,15 @@ fn a_number_that_can_be_read_costs_no_memory() {
     }
     // What this machine does not have, says so, and takes memory to say it.
     assert!(reads.iter().all(|bytes| bytes.unwrap_or(0) == 0), "{reads:?}");
+}
+
+#[test]
+fn a_touched_buffer_shows_in_what_is_resident() {
+    const LEN: usize = 32 << 20;
+    let process = Process::open().expect("/proc is mounted");
+    let before = process.resident_bytes().expect("readable");
+    let buffer = std::hint::black_box(vec![1_u8; LEN]);
+    let during = process.resident_bytes().expect("readable");
+    drop(buffer);
+    assert!(during > before + LEN as u64 / 2, "{before} then {during}");
 }
