@@ -46,6 +46,8 @@ mod model;
 mod name;
 mod peak;
 mod primitive;
+#[cfg(feature = "profile")]
+mod profile;
 mod scope;
 mod section;
 mod shard;
@@ -72,6 +74,8 @@ pub use global::{AccountingAllocator, Retag};
 pub use installed::is_installed;
 pub use isolate::Isolation;
 pub use name::{InvalidTagName, MAX_TAG_NAME_LEN, TagError, is_valid_tag_name};
+#[cfg(feature = "profile")]
+pub use profile::{HeapSamples, HeapSite, StackEnd, heap_samples};
 pub use scope::TagGuard;
 pub use section::{Section, SectionUsage};
 pub use tag::Tag;
