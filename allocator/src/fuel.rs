@@ -140,6 +140,8 @@ pub(crate) struct Tank {
     fuel: Cell<i64>,
     /// The last allowance drawn.
     allowance: Cell<i64>,
+    /// What was put into the tank of it.
+    granted: Cell<i64>,
 }
 
 /// What an empty tank has.
@@ -147,7 +149,7 @@ const EMPTY: i64 = -1;
 
 impl Tank {
     pub(crate) const fn empty() -> Self {
-        Self { fuel: Cell::new(EMPTY), allowance: Cell::new(0) }
+        Self { fuel: Cell::new(EMPTY), allowance: Cell::new(0), granted: Cell::new(0) }
     }
 
     /// Takes `bytes` out; false if the tank is used up and a [`refill`](Self::refill) is due.
@@ -164,19 +166,28 @@ impl Tank {
         self.fuel.get() >= 0
     }
 
-    /// Draws what was burnt past the last allowance and, if the tank may keep any, the next one.
-    pub(crate) fn refill(&self, fuel: &Fuel, keeps_an_allowance: bool) {
+    /// Bytes burnt since the last refill.
+    #[cfg_attr(not(feature = "profile"), cfg_attr(not(test), expect(dead_code)))]
+    pub(crate) fn burnt(&self) -> i64 {
+        EMPTY + self.granted.get() - self.fuel.get()
+    }
+
+    /// Draws what was burnt past the last allowance and, if the tank may keep any, the next one,
+    /// of which it keeps `most` bytes at most.
+    pub(crate) fn refill(&self, fuel: &Fuel, most: Option<i64>) {
         let owed = EMPTY - self.fuel.get();
-        let allowance =
-            if keeps_an_allowance { fuel.next_allowance(self.allowance.get()) } else { 0 };
+        let allowance = most.map_or(0, |_| fuel.next_allowance(self.allowance.get()));
+        let granted = most.map_or(0, |most| allowance.min(most));
         self.allowance.set(allowance);
-        self.fuel.set(EMPTY + allowance);
-        fuel.draw(owed.saturating_add(allowance));
+        self.granted.set(granted);
+        self.fuel.set(EMPTY + granted);
+        fuel.draw(owed.saturating_add(granted));
     }
 
     /// Gives back what is left.
     pub(crate) fn drain(&self, fuel: &Fuel) {
         fuel.give_back(self.fuel.replace(EMPTY) - EMPTY);
+        self.granted.set(0);
     }
 }
 
@@ -229,18 +240,36 @@ mod tests {
         let tank = Tank::empty();
         assert!(!tank.has_fuel());
         assert!(!tank.burn(100));
-        tank.refill(&fuel, true);
+        tank.refill(&fuel, Some(i64::MAX));
         assert_eq!(fuel.begin_scan(), (1 << 20) - 100 - MIN_ALLOWANCE_BYTES);
         assert!(tank.burn(4095), "a byte of the allowance is left");
         assert!(!tank.burn(11));
-        tank.refill(&fuel, false);
+        tank.refill(&fuel, None);
         assert_eq!(fuel.begin_scan(), (1 << 20) - 100 - 4095 - 11, "and 10 were owed");
         assert!(!tank.has_fuel());
 
-        tank.refill(&fuel, true);
+        tank.refill(&fuel, Some(i64::MAX));
         assert!(tank.burn(96));
         tank.drain(&fuel);
         assert_eq!(fuel.begin_scan(), (1 << 20) - 100 - 4095 - 11 - 96);
+    }
+
+    #[test]
+    fn a_tank_keeps_no_more_than_it_may_and_says_what_was_burnt_since() {
+        let fuel = fuel_with_headroom(1 << 20);
+        let tank = Tank::empty();
+        tank.burn(30);
+        assert_eq!(tank.burnt(), 30);
+        tank.refill(&fuel, Some(100));
+        assert_eq!(tank.burnt(), 0);
+        assert!(tank.burn(99));
+        assert!(!tank.burn(500), "the hundredth byte is in this block");
+        assert_eq!(tank.burnt(), 599);
+        assert_eq!(fuel.begin_scan(), (1 << 20) - 130);
+        tank.refill(&fuel, Some(i64::MAX));
+        assert_eq!(fuel.begin_scan(), (1 << 20) - 629 - 2 * MIN_ALLOWANCE_BYTES, "it has doubled");
+        tank.drain(&fuel);
+        assert_eq!((tank.burnt(), fuel.begin_scan()), (0, (1 << 20) - 629));
     }
 
     #[test]

@@ -2,12 +2,16 @@
 
 mod isolated;
 mod retag;
+#[cfg(feature = "profile")]
+mod sampled;
 
 use std::alloc::{GlobalAlloc, Layout};
 
 use crate::backend::{Backend, Controls};
 use crate::block::{self, Place};
-use crate::thread;
+#[cfg(feature = "profile")]
+use crate::tag_table::SAMPLED;
+use crate::thread::{self, Due};
 
 pub use retag::Retag;
 
@@ -69,7 +73,7 @@ impl<B: Backend> AccountingAllocator<B> {
     unsafe fn dealloc_with_tag_in(&self, place: Place, ptr: *mut u8, layout: Layout) {
         // SAFETY: the caller's block is ours, of this layout, and not yet freed.
         let tag = unsafe { block::read_tag(ptr, layout.size(), place) };
-        if Self::is_isolated(tag) {
+        if Self::is_set_apart(tag) {
             let (size, align) = (layout.size(), layout.align());
             // SAFETY: the caller's block, whose layout and tag these are.
             return unsafe { Self::dealloc_isolated(ptr, size, align, tag, &self.backend) };
@@ -108,7 +112,10 @@ impl<B: Backend> AccountingAllocator<B> {
     #[cold]
     #[inline(never)]
     fn admit_unmapped(ptr: *mut u8, size: usize, tag: u8) -> *mut u8 {
-        Self::count(block::write_tag_slowly(ptr, tag), size);
+        let tag = block::write_tag_slowly(ptr, tag);
+        let due = Self::count(tag, size);
+        // SAFETY: `admit` has handed its block on, which nobody else has yet.
+        unsafe { Self::sample_if_due(ptr, size, tag, due) };
         ptr
     }
 
@@ -116,7 +123,9 @@ impl<B: Backend> AccountingAllocator<B> {
     #[cold]
     #[inline(never)]
     fn admit_slowly(ptr: *mut u8, size: usize, tag: u8) -> *mut u8 {
-        thread::charge_slowly(tag, size, Self::CONTROLS);
+        let due = thread::charge_slowly(tag, size, Self::CONTROLS);
+        // SAFETY: `admit` has handed its block on, which nobody else has yet.
+        unsafe { Self::sample_if_due(ptr, size, tag, due) };
         ptr
     }
 
@@ -144,31 +153,43 @@ impl<B: Backend> AccountingAllocator<B> {
     #[inline(never)]
     fn resize_unmapped(ptr: *mut u8, tag: u8, old_size: usize, new_size: usize) -> *mut u8 {
         let new_tag = block::write_tag_slowly(ptr, tag);
-        if new_tag == tag {
-            Self::count_resized(tag, old_size, new_size);
+        let due = if new_tag == tag {
+            Self::count_resized(tag, old_size, new_size)
         } else {
             thread::uncharge_slowly(tag, old_size);
-            Self::count(new_tag, new_size);
-        }
+            Self::count(new_tag, new_size)
+        };
+        // SAFETY: `realloc` has handed its block on, which nobody else has yet.
+        unsafe { Self::sample_if_due(ptr, new_size, new_tag, due) };
         ptr
     }
 
     /// Counts a new block, on whatever way.
-    fn count(tag: u8, size: usize) {
-        if !thread::charge(tag, size) {
-            thread::charge_slowly(tag, size, Self::CONTROLS);
+    fn count(tag: u8, size: usize) -> Due {
+        if thread::charge(tag, size) {
+            return None;
         }
+        thread::charge_slowly(tag, size, Self::CONTROLS)
     }
 
     /// Counts what a block grew or shrank by.
     #[inline(always)]
-    fn count_resized(tag: u8, old_size: usize, new_size: usize) {
+    fn count_resized(tag: u8, old_size: usize, new_size: usize) -> Due {
         if new_size >= old_size {
-            thread::grow(tag, new_size - old_size, Self::CONTROLS);
-        } else {
-            thread::shrink(tag, old_size - new_size);
+            return thread::grow(tag, new_size - old_size, Self::CONTROLS);
         }
+        thread::shrink(tag, old_size - new_size);
+        None
     }
+
+    /// There is no heap profile.
+    ///
+    /// # Safety
+    ///
+    /// None: nothing is done.
+    #[cfg(not(feature = "profile"))]
+    #[inline(always)]
+    unsafe fn sample_if_due(_: *mut u8, _: usize, _: u8, _: Due) {}
 }
 
 // SAFETY: blocks are the backend's own, of at least the size and the alignment asked for; the
@@ -220,7 +241,12 @@ unsafe impl<B: Backend> GlobalAlloc for AccountingAllocator<B> {
         let tag = unsafe { block::read_tag(ptr, old_size, old_place) };
         let outer = block::outer(layout, old_place);
         let new_outer_size = new_place.outer_size(new_size);
-        let new_ptr = if Self::is_isolated(tag) {
+        let new_ptr = if Self::is_set_apart(tag) {
+            #[cfg(feature = "profile")]
+            if tag == SAMPLED {
+                // SAFETY: the caller's promise.
+                return unsafe { self.realloc_sampled(ptr, layout, new_size) };
+            }
             // SAFETY: as below.
             unsafe { self.realloc_isolated(ptr, outer, new_outer_size, tag) }
         } else {
@@ -236,7 +262,11 @@ unsafe impl<B: Backend> GlobalAlloc for AccountingAllocator<B> {
         if !unsafe { block::write_tag(new_ptr, new_size, new_place, tag) } {
             return Self::resize_unmapped(new_ptr, tag, old_size, new_size);
         }
-        Self::count_resized(tag, old_size, new_size);
+        let due = Self::count_resized(tag, old_size, new_size);
+        if due.is_some() {
+            // SAFETY: nobody else has the block yet, and it bears the tag.
+            unsafe { Self::sample_if_due(new_ptr, new_size, tag, due) };
+        }
         new_ptr
     }
 }

@@ -32,6 +32,9 @@ pub(crate) const NOT_ISOLATED: u8 = 0;
 /// In the place of a slot, for an isolated tag that came when all were taken.
 pub(crate) const NO_SLOT_LEFT: u8 = u8::MAX;
 
+/// In the place of a slot, for the blocks of whatever tag that the heap profile has sampled.
+pub(crate) const SAMPLED_SLOT: u8 = u8::MAX - 1;
+
 /// The partition of each slot and one more, or zero while it has none.
 static PARTITIONS: [AtomicUsize; MAX_ISOLATED_TAGS] =
     [const { AtomicUsize::new(0) }; MAX_ISOLATED_TAGS];

@@ -75,7 +75,10 @@ pub use installed::is_installed;
 pub use isolate::Isolation;
 pub use name::{InvalidTagName, MAX_TAG_NAME_LEN, TagError, is_valid_tag_name};
 #[cfg(feature = "profile")]
-pub use profile::{HeapSamples, HeapSite, StackEnd, heap_samples};
+pub use profile::{
+    HeapSamples, HeapSite, Sampling, SamplingError, SamplingStats, StackEnd, heap_samples,
+    sampling_stats, start_sampling, stop_sampling,
+};
 pub use scope::TagGuard;
 pub use section::{Section, SectionUsage};
 pub use tag::Tag;

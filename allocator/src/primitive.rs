@@ -35,6 +35,15 @@ impl<T: Sync> AtomicRef<T> {
         self.0.store(pointer, Ordering::Release);
     }
 
+    /// Sets it if there is none yet, and answers whether that was so.
+    #[cfg(feature = "profile")]
+    pub(crate) fn set_first(&self, value: &'static T) -> bool {
+        let pointer = core::ptr::from_ref(value).cast_mut();
+        // Release: as in `set`.
+        let none = core::ptr::null_mut();
+        self.0.compare_exchange(none, pointer, Ordering::Release, Ordering::Relaxed).is_ok()
+    }
+
     pub(crate) fn get(&self) -> Option<&'static T> {
         // SAFETY: `set` alone writes the pointer: null, or from a reference that lives for ever.
         unsafe { self.0.load(Ordering::Acquire).as_ref() }

@@ -2,7 +2,7 @@
 //! nothing names it and no block bears it to one made at run time.
 
 use crate::account::Account;
-use crate::isolate::{MAX_ISOLATED_TAGS, NO_SLOT_LEFT, NOT_ISOLATED};
+use crate::isolate::{MAX_ISOLATED_TAGS, NO_SLOT_LEFT, NOT_ISOLATED, SAMPLED_SLOT};
 use crate::primitive::{AtomicU8, AtomicUsize, Ordering, SpinLock};
 use crate::shard::TagSums;
 
@@ -10,9 +10,10 @@ use crate::shard::TagSums;
 pub(crate) const TAG_NUMBERS: usize = 256;
 /// Blocks allocated with no tag entered.
 pub(crate) const UNTAGGED: u8 = 0;
-/// Takes every static tag that came when all numbers were in use. 255 is kept for blocks whose
-/// tag is in a side table.
+/// Takes every static tag that came when all numbers were in use.
 pub(crate) const OVERFLOW: u8 = 254;
+/// Stands in a block that the heap profile has sampled: its tag is in the table of the samples.
+pub(crate) const SAMPLED: u8 = 255;
 /// How many tags can be in use at once.
 pub(crate) const MAX_TAGS: usize = 240;
 
@@ -99,10 +100,15 @@ pub(crate) struct TagTable<const NUMBERS: usize> {
 
 impl<const NUMBERS: usize> TagTable<NUMBERS> {
     pub(crate) const fn new() -> Self {
+        let mut slots = [const { AtomicU8::new(NOT_ISOLATED) }; NUMBERS];
+        if NUMBERS > SAMPLED as usize {
+            // So that a free finds out of a sampled block where it does of an isolated tag's.
+            slots[SAMPLED as usize] = AtomicU8::new(SAMPLED_SLOT);
+        }
         Self {
             lock: SpinLock::new(),
             accounts: [const { Account::new() }; NUMBERS],
-            slots: [const { AtomicU8::new(NOT_ISOLATED) }; NUMBERS],
+            slots,
             used: AtomicUsize::new(0),
             overflowed: AtomicUsize::new(0),
             budgets: AtomicUsize::new(0),

@@ -13,6 +13,8 @@ use crate::fuel::Tank;
 use crate::isolate::NOT_ISOLATED;
 use crate::ledger::Ledger;
 use crate::peak::{Outer, Peak};
+#[cfg(feature = "profile")]
+use crate::profile::Countdown;
 use crate::shard::{ByteSums, Shard, TagSums};
 use crate::tag_table::{OVERFLOW, TAG_NUMBERS, TagRef, TagTable};
 use crate::{exit, fork, isolate};
@@ -52,7 +54,13 @@ struct ThreadState {
     standing: Cell<Standing>,
     /// Looked at where the tank is refilled, never on the fast path.
     peak: Peak,
+    /// Likewise.
+    #[cfg(feature = "profile")]
+    countdown: Countdown,
 }
+
+/// What lies between a sample that is due and the one before, in the mean, in bytes; or none is.
+pub(crate) type Due = Option<u64>;
 
 thread_local! {
     static THREAD: ThreadState = const {
@@ -62,6 +70,8 @@ thread_local! {
             shard: Cell::new(&LEDGER.shared),
             standing: Cell::new(Standing::Shardless(0)),
             peak: Peak::new(),
+            #[cfg(feature = "profile")]
+            countdown: Countdown::new(),
         }
     };
     /// The slot of the thread's tag, once more. Apart from the rest, which an allocation needs when
@@ -114,21 +124,27 @@ pub(crate) fn charge(tag: u8, bytes: usize) -> bool {
     })
 }
 
-/// What [`charge`] left undone.
-pub(crate) fn charge_slowly(tag: u8, bytes: usize, backend: &'static Controls) {
-    THREAD.with(|thread| thread.draw_and_count(tag, bytes, 1, backend));
+/// What [`charge`] left undone; and whether the block is to be sampled.
+pub(crate) fn charge_slowly(tag: u8, bytes: usize, backend: &'static Controls) -> Due {
+    THREAD.with(|thread| thread.draw_and_count(tag, bytes, 1, backend))
 }
 
-/// Counts a block of `tag` that grew by `bytes`.
+/// Counts a block of `tag` that grew by `bytes`; and whether it is to be sampled.
 #[inline(always)]
-pub(crate) fn grow(tag: u8, bytes: usize, backend: &'static Controls) {
+pub(crate) fn grow(tag: u8, bytes: usize, backend: &'static Controls) -> Due {
     THREAD.with(|thread| {
         if thread.tank.burn(bytes) {
             thread.shard.get().grow(tag, bytes);
-        } else {
-            thread.draw_and_count(tag, bytes, 0, backend);
+            return None;
         }
-    });
+        thread.draw_and_count(tag, bytes, 0, backend)
+    })
+}
+
+/// Draws lots: true with this probability.
+#[cfg(feature = "profile")]
+pub(crate) fn draw_lots(probability: f64) -> bool {
+    THREAD.with(|thread| thread.countdown.draw_lots(probability))
 }
 
 /// Counts a freed block of `tag`; false if the slow path is due: [`uncharge_slowly`].
@@ -258,7 +274,13 @@ fn is_owned(shard: &'static Shard<TAG_NUMBERS>) -> bool {
 impl ThreadState {
     #[cold]
     #[inline(never)]
-    fn draw_and_count(&self, tag: u8, bytes: usize, blocks: u64, backend: &'static Controls) {
+    fn draw_and_count(
+        &self,
+        tag: u8,
+        bytes: usize,
+        blocks: u64,
+        backend: &'static Controls,
+    ) -> Due {
         note_installed(backend);
         self.claim_if_due();
         let change = TagSums {
@@ -268,8 +290,26 @@ impl ThreadState {
         };
         // Counted before it is drawn: a scan that sees the draw has to sum it.
         self.count(tag, &change);
-        self.tank.refill(&LEDGER.fuel, self.standing.get() == Standing::Owner);
+        let due = self.refill(self.standing.get() == Standing::Owner);
         self.note_peak();
+        due
+    }
+
+    /// Refills the tank, which may be left with fuel or not; and whether what was burnt since the
+    /// last time had the byte in it that the next sample is due at.
+    #[cfg(feature = "profile")]
+    fn refill(&self, keeps_an_allowance: bool) -> Due {
+        let due = self.countdown.pass(self.tank.burnt());
+        // No further than to that byte, so that its block is the one that empties the tank.
+        let most = keeps_an_allowance.then(|| self.countdown.left());
+        self.tank.refill(&LEDGER.fuel, most);
+        due
+    }
+
+    #[cfg(not(feature = "profile"))]
+    fn refill(&self, keeps_an_allowance: bool) -> Due {
+        self.tank.refill(&LEDGER.fuel, keeps_an_allowance.then_some(i64::MAX));
+        None
     }
 
     /// With the block that used up the fuel in it: so what goes unseen until the next look is less
@@ -299,7 +339,7 @@ impl ThreadState {
         self.count(tag, &change);
         if self.standing.get() == Standing::Owner {
             // The shard was claimed just now, and frees too want fuel to be on the fast path.
-            self.tank.refill(&LEDGER.fuel, true);
+            self.refill(true);
         }
     }
 

@@ -7,6 +7,7 @@ use super::AccountingAllocator;
 use crate::backend::{Backend, Home, Partitions};
 use crate::block::{self, Place};
 use crate::isolate::{self, NOT_ISOLATED};
+use crate::tag_table::SAMPLED;
 use crate::thread::{self, TAGS};
 
 impl<B: Backend> AccountingAllocator<B> {
@@ -16,10 +17,14 @@ impl<B: Backend> AccountingAllocator<B> {
         B::PARTITIONS.is_some() && thread::current_slot() != NOT_ISOLATED
     }
 
-    /// Whether the blocks of this tag lie in its own memory.
+    /// Whether a block that bears this tag is freed and resized off the way that is always taken:
+    /// it lies in its tag's own memory, or it was sampled.
     #[inline(always)]
-    pub(super) fn is_isolated(tag: u8) -> bool {
-        B::PARTITIONS.is_some() && TAGS.slot(tag) != NOT_ISOLATED
+    pub(super) fn is_set_apart(tag: u8) -> bool {
+        if B::PARTITIONS.is_some() {
+            return TAGS.slot(tag) != NOT_ISOLATED;
+        }
+        cfg!(feature = "profile") && tag == SAMPLED
     }
 
     /// # Safety
@@ -73,6 +78,8 @@ impl<B: Backend> AccountingAllocator<B> {
         tag: u8,
         backend: &B,
     ) {
+        #[cfg(feature = "profile")]
+        let tag = Self::forget_sample(ptr, tag);
         // Before the block is uncounted: once it is, the tag's number may go to another.
         let slot = TAGS.slot(tag);
         if !thread::uncharge(tag, size) {

@@ -6,7 +6,10 @@ use std::mem::ManuallyDrop;
 use crate::block::{self, Place};
 use crate::installed::is_installed;
 use crate::isolate;
+#[cfg(feature = "profile")]
+use crate::profile;
 use crate::tag_handle::TagHandle;
+use crate::tag_table::SAMPLED;
 use crate::thread::{self, TAGS};
 
 /// Moves the charge of one block to another tag: the block carries its tag, so it is rewritten and
@@ -116,19 +119,42 @@ unsafe fn move_charge(
     }
     let place = Place::of(size);
     // SAFETY: the global allocator is ours, so its block was marked at this size.
-    let old = unsafe { block::read_tag(ptr, size, place) };
+    let borne = unsafe { block::read_tag(ptr, size, place) };
+    let old = tag_behind(borne, ptr);
     if may_move && own_memory_of(old) != own_memory_of(tag.number()) {
         // SAFETY: the caller's promise.
         if let Some(moved) = unsafe { copy_under(tag, ptr, layout) } {
             return Some(moved);
         }
     }
+    let is_sampled = borne == SAMPLED;
+    if is_sampled {
+        // The block goes on to bear that it was.
+        retag_sample(ptr, tag.number());
+    }
     // SAFETY: as above; and nobody else reads the tag while the caller has the block to itself.
-    let written = unsafe { block::write_tag(ptr, size, place, tag.number()) };
-    if written {
+    if is_sampled || unsafe { block::write_tag(ptr, size, place, tag.number()) } {
         thread::move_block(old, tag.number(), size);
     }
     None
+}
+
+/// The tag of a block that bears this one, in its place if it was sampled.
+fn tag_behind(borne: u8, ptr: *mut u8) -> u8 {
+    match borne {
+        #[cfg(feature = "profile")]
+        SAMPLED => profile::tag_of(ptr.addr()),
+        _ => {
+            let _unless_sampled = ptr;
+            borne
+        }
+    }
+}
+
+fn retag_sample(ptr: *mut u8, tag: u8) {
+    #[cfg(feature = "profile")]
+    profile::retag(ptr.addr(), tag);
+    let _unless_sampled = (ptr, tag);
 }
 
 /// The memory that a tag has to itself, if it has some.

@@ -34,7 +34,7 @@ impl<'a> Allocator<'a> {
             self.shard.charge(TAG, bytes);
         } else {
             self.shard.charge(TAG, bytes);
-            self.tank.refill(&self.ledger.fuel, true);
+            self.tank.refill(&self.ledger.fuel, Some(i64::MAX));
         }
     }
 

@@ -46,7 +46,7 @@ pub struct HeapSite {
 pub enum StackEnd {
     /// Nothing: it is where the thread or the process began.
     Root,
-    /// Calls that did not fit: 127 addresses are kept.
+    /// Calls that did not fit: 123 addresses are kept.
     TooDeep,
     /// Nobody knows: the function at the outermost address has no unwind information, as
     /// assembly and some C libraries have none.

@@ -3,7 +3,7 @@
 
 /// The tests of these names, for [`run`].
 macro_rules! stories {
-    ($($name:ident),+ $(,)?) => {
+    ($($name:path),+ $(,)?) => {
         $crate::stories::run(&[$((stringify!($name), $name as fn())),+])
     };
 }
