@@ -4,7 +4,7 @@
 //!
 //! ```sh
 //! RUSTFLAGS="--cfg bursar_loom" cargo test --release -p bursar-alloc --no-default-features \
-//!     --lib --target-dir target/loom model::
+//!     --features profile --lib --target-dir target/loom model::
 //! ```
 //!
 //! Within bounds: a thread is preempted no more than [`MAX_PREEMPTIONS`] times in a run, or
@@ -15,6 +15,8 @@ mod fuel;
 mod ledger;
 mod primitive;
 mod recycling;
+#[cfg(feature = "profile")]
+mod samples;
 mod wake;
 
 use std::cell::Cell;

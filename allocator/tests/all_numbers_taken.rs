@@ -1,6 +1,10 @@
 //! More tags than there are numbers, and numbers that go from tag to tag. A process of its own:
 //! while all numbers are taken, no other test finds one.
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 

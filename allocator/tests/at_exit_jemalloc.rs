@@ -1,5 +1,9 @@
 //! The end of the process, with jemalloc behind the accounts.
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 #[cfg(unix)]
 #[path = "lifecycle/at_exit.rs"]
 mod at_exit;

@@ -1,6 +1,10 @@
 //! The suite over a backend that checks every layout and looks for writes past a block's end and
 //! after its free. And first, that it does find them.
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 mod suite;
 #[path = "support/checked.rs"]
 mod support;

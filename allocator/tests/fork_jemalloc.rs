@@ -1,5 +1,9 @@
 //! Forking with jemalloc behind the accounts.
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 #[cfg(unix)]
 #[path = "lifecycle/fork.rs"]
 mod fork;

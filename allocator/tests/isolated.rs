@@ -1,6 +1,10 @@
 //! Tags with an arena of their own.
 #![cfg(all(feature = "jemalloc", not(all(windows, target_env = "msvc"))))]
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 #[path = "support/child.rs"]
 mod child;
 #[path = "isolated/memory.rs"]

@@ -1,6 +1,10 @@
 //! The suite with jemalloc behind it.
 #![cfg(all(feature = "jemalloc", not(all(windows, target_env = "msvc"))))]
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 mod suite;
 
 use std::hint::black_box;

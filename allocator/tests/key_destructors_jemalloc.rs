@@ -1,5 +1,9 @@
 //! Destructors of pthread keys, with jemalloc behind the accounts.
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 #[cfg(unix)]
 #[path = "lifecycle/key_destructors.rs"]
 mod key_destructors;

@@ -1,6 +1,10 @@
 //! The suite with mimalloc behind it.
 #![cfg(feature = "mimalloc")]
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 mod suite;
 
 use bursar_alloc::{

@@ -2,6 +2,10 @@
 //! at a thread's end. In processes of their own, and in `.ci/run` in release too: there an unwind
 //! out of the allocator would skip destructors and leave `catch_unwind` unnoticed.
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 #[path = "support/block.rs"]
 mod block;
 #[path = "support/child.rs"]

@@ -1,6 +1,10 @@
 //! How far a budget can be passed before the flag is up, with all threads allocating as fast as
 //! they can while scans run. A process of its own: nobody else draws.
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
 

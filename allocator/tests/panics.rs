@@ -1,5 +1,9 @@
 //! Panics: scopes that unwind, a hook that allocates, and a panic while panicking.
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 use std::hint::black_box;
 use std::panic::{catch_unwind, panic_any, set_hook, take_hook};
 use std::sync::Once;

@@ -1,6 +1,10 @@
 //! More threads at once than there are counter slots. A process of its own: while they live, no
 //! other thread finds a slot.
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 use std::hint::black_box;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};

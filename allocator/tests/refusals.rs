@@ -1,6 +1,10 @@
 //! What becomes of a program whose backend refuses: every call of a workload in turn, that call
 //! alone or all from it on.
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 #[path = "support/block.rs"]
 mod block;
 #[path = "support/refusing.rs"]

@@ -1,6 +1,10 @@
 //! `realloc` on both sides of the line at a KiB, where a tag changes its place: in place, moving
 //! and refused, as the backend is told.
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 #[path = "support/block.rs"]
 mod block;
 #[path = "support/steered.rs"]

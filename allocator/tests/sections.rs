@@ -1,5 +1,9 @@
 //! Sections. A process of its own: no watch changes the allowance, within which a peak is known.
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 use std::hint::black_box;
 use std::sync::mpsc;
 use std::thread;

@@ -1,5 +1,9 @@
 //! Signal handlers. (Android has no interval timer to ring an alarm.)
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 #[cfg(all(unix, not(target_os = "android")))]
 #[path = "lifecycle/signals.rs"]
 mod signals;

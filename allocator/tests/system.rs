@@ -1,5 +1,9 @@
 //! The suite with the platform's allocator behind it.
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 mod suite;
 
 use std::hint::black_box;
@@ -38,4 +42,12 @@ fn an_isolated_tag_is_counted_as_any_other_and_said_not_to_be_isolated() {
     assert_eq!(TAG.collect(Collect::Purge), Collected::Unsupported);
     drop(blocks);
     assert_eq!(tag_usage(&TAG).live_bytes, 0);
+}
+
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[test]
+fn with_the_heap_profile_compiled_in_all_this_is_sampled_meanwhile() {
+    drop(black_box((0..1000).map(|_| vec![0u8; 1000]).collect::<Vec<_>>()));
+    let stats = bursar_alloc::sampling_stats().expect("switched on before `main`");
+    assert!(stats.samples_total > 100, "{stats:?}");
 }

@@ -1,5 +1,9 @@
 //! Threads that come and go in numbers.
 
+#[cfg(all(feature = "profile", target_os = "linux"))]
+#[path = "support/sampled.rs"]
+mod sampled;
+
 #[cfg(unix)]
 #[path = "support/raw_thread.rs"]
 mod raw_thread;

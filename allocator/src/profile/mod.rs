@@ -23,7 +23,7 @@ mod samples;
 mod site;
 mod stack;
 mod switch;
-mod table;
+pub(crate) mod table;
 
 pub(crate) use countdown::Countdown;
 pub use read::{SamplingStats, heap_samples, sampling_stats};

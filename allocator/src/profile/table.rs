@@ -9,8 +9,8 @@
 
 use crate::primitive::{AtomicU64, Ordering, fence};
 
-/// Words of a slot: a KiB.
-const SLOT_WORDS: usize = 128;
+/// Words of a slot: a KiB. A model checker follows each of them.
+const SLOT_WORDS: usize = if cfg!(bursar_loom) { STACK + 2 } else { 128 };
 /// Odd while the slot is being written.
 const VERSION: usize = 0;
 /// Zero in a slot that has no sample.
@@ -33,7 +33,7 @@ const ADDRESS_MASK: u64 = (1 << ADDRESS_BITS) - 1;
 const MAX_SLOTS: usize = (1 << (64 - ADDRESS_BITS)) - 2;
 /// An address is looked for in so many entries from where its hash leads. With half of all entries
 /// in use it is a matter of luck past reckoning that none of them is free.
-const WINDOW: usize = 32;
+const WINDOW: usize = if cfg!(bursar_loom) { 4 } else { 32 };
 
 /// What is kept of a sampled block beside its stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

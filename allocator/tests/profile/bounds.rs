@@ -54,7 +54,7 @@ pub(super) fn a_full_table_loses_samples_and_counts_them_and_nothing_else() {
     let after = sampling_stats().unwrap();
     assert_eq!(after.live_samples, after.capacity);
     assert!(after.samples_lost_total >= before.samples_lost_total + 900, "{after:?}");
-    assert_eq!(samples().samples_lost_total, sampling_stats().unwrap().samples_lost_total);
+    assert!(samples().samples_lost_total >= after.samples_lost_total);
     assert_eq!(tag_usage(&TAG).live_bytes, 200_000);
     drop(blocks);
     assert_eq!(tag_usage(&TAG).live_bytes, 0);

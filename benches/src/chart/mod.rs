@@ -53,6 +53,7 @@ pub(crate) fn series_of<'p>(
     let mut hue = |kind| match kind {
         Kind::Bare => Some(Hue::Grey),
         Kind::Bursar => Some(Hue::Blue),
+        Kind::Sampled => Some(Hue::Green),
         Kind::Peer => peers.next(),
     };
     let series = |program: &&Configuration| {

@@ -20,6 +20,8 @@ pub(crate) struct Configuration {
 pub(crate) enum Kind {
     Bare,
     Bursar,
+    /// Bursar while the heap is sampled. Built with the feature `profile` only.
+    Sampled,
     /// Built with the feature `peers` only.
     Peer,
 }
@@ -30,6 +32,7 @@ static BACKENDS: [Backend; 3] = [
         bare: Configuration::new("bare_jemalloc", "bare", Kind::Bare),
         counting: &[
             Configuration::new("bursar_jemalloc", "Bursar", Kind::Bursar),
+            Configuration::new("sampled_jemalloc", "Bursar, sampled", Kind::Sampled),
             Configuration::new("tracking_jemalloc", "tracking-allocator", Kind::Peer),
             Configuration::new("cap_jemalloc", "cap", Kind::Peer),
         ],
@@ -68,8 +71,11 @@ impl Backend {
 
     /// What counts around this backend, as far as it was built.
     pub(crate) fn counting(&'static self) -> impl Iterator<Item = &'static Configuration> {
-        let is_built =
-            |counting: &&Configuration| cfg!(feature = "peers") || counting.kind != Kind::Peer;
+        let is_built = |counting: &&Configuration| match counting.kind {
+            Kind::Peer => cfg!(feature = "peers"),
+            Kind::Sampled => cfg!(feature = "profile"),
+            Kind::Bare | Kind::Bursar => true,
+        };
         self.counting.iter().filter(is_built)
     }
 

@@ -21,8 +21,12 @@ impl Programs {
             let mut build = Command::new(cargo);
             build.args(["build", "--quiet", "--release", "--bins", "--manifest-path"]);
             build.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-            if cfg!(feature = "peers") {
-                build.args(["--features", "peers"]);
+            for (feature, is_on) in
+                [("peers", cfg!(feature = "peers")), ("profile", cfg!(feature = "profile"))]
+            {
+                if is_on {
+                    build.args(["--features", feature]);
+                }
             }
             if !build.status()?.success() {
                 return Err("the programs to be measured could not be built".into());
