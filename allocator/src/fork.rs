@@ -53,11 +53,15 @@ mod handlers {
 
     /// Has `S` put its books right in every child that this process forks from now on.
     ///
-    /// Done once in a process, on the slow path of a thread's first operation. libc may take a
-    /// lock of its own there, and allocate from its own allocator, as it may to register the
-    /// destructor of a thread-local.
+    /// Done once in a process, on the slow path of its first allocation. libc may take a lock of its
+    /// own there, and allocate from its own allocator, as it may to register the destructor of a
+    /// thread-local.
+    ///
+    /// Not before the backend has served an allocation: libc runs first before a fork what was
+    /// registered last, and what the survivor gives up before one may take locks of the backend's,
+    /// whose own handler takes them for good.
     pub(crate) fn register<S: Survivor>() {
-        // A load first: every thread comes here once, and one of them has something to do.
+        // A load first: threads come here again and again, and one of them has something to do.
         if REGISTERED.load(Ordering::Relaxed) || REGISTERED.swap(true, Ordering::Relaxed) {
             return;
         }

@@ -282,6 +282,8 @@ impl ThreadState {
         backend: &'static Controls,
     ) -> Due {
         note_installed(backend);
+        // Once the backend has answered, and so has its own handlers in place: see `fork`.
+        fork::register::<Self>();
         self.claim_if_due();
         let change = TagSums {
             allocated_bytes: bytes as u64,
@@ -378,7 +380,6 @@ impl ThreadState {
             None => self.standing.set(Standing::Shardless(OPERATIONS_BETWEEN_CLAIMS)),
         }
         exit::arm::<Self>();
-        fork::register::<Self>();
     }
 
     /// Gives back the shard, the unused fuel and the caches for isolated tags, for good; and a tag

@@ -25,3 +25,15 @@ fn main() {
     #[cfg(unix)]
     fork::run();
 }
+
+/// Asks for the books before anything was allocated, and so before jemalloc has its own handlers
+/// around a fork: ours take locks of jemalloc's, and have to come before those.
+#[cfg(target_os = "linux")]
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn() = look_at_the_books;
+
+#[cfg(target_os = "linux")]
+extern "C" fn look_at_the_books() {
+    let _ = bursar_alloc::thread_usage_total();
+}
