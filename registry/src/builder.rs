@@ -134,6 +134,21 @@ impl Builder {
         self
     }
 
+    /// Sample the heap by so many bytes in the mean, for the heap profile: which code keeps whose
+    /// bytes alive. 512 KiB is cheap enough to be left on. Off unless said so; and on and off at run
+    /// time: [`Bursar::start_sampling`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let builder = bursar::Bursar::builder().budget("400MiB").sampling_interval(512 << 10);
+    /// ```
+    #[cfg(feature = "profile")]
+    pub fn sampling_interval(mut self, bytes: u64) -> Self {
+        self.config.sampling_interval_bytes = Some(bytes);
+        self
+    }
+
     /// Every setting at once, in place of those made so far.
     pub fn config(self, config: Config) -> Self {
         Self { config, ..self }
@@ -165,7 +180,8 @@ impl Builder {
     /// What is wrong with the settings; [`Error::BudgetAboveLimit`] and [`Error::NoBudget`];
     /// [`Error::NotInstalled`] without the global allocator; [`Error::AlreadyStarted`] while
     /// another one runs; [`Error::Tag`] for a tag that cannot have a budget;
-    /// [`Error::MonitorNotStarted`] if there can be no thread.
+    /// [`Error::MonitorNotStarted`] if there can be no thread; `Error::Sampling` if the heap is to
+    /// be sampled and cannot.
     pub fn start(self) -> Result<Bursar, Error> {
         if let Some(error) = self.refused {
             return Err(error);
@@ -182,10 +198,19 @@ impl Builder {
         let thread = if self.config.threadless { None } else { Some(MonitorThread::spawn()?) };
         let waiter = thread.as_ref().map(MonitorThread::handle);
         let watch = Watch::start(waiter, budget.soft_limit_bytes()).ok_or(Error::AlreadyStarted)?;
+        #[cfg(feature = "profile")]
+        let sampling = crate::sampling::Switch::default();
+        #[cfg(feature = "profile")]
+        if let Some(interval_bytes) = self.config.sampling_interval_bytes {
+            let (table, budget) = (self.config.sampling_table_bytes, budget.soft_limit_bytes());
+            sampling.on(interval_bytes, table, budget)?;
+        }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::starting_now());
         let sources = Box::new(Sampler::new(watch, limits, Arc::clone(&clock)));
         let registry = Registry::with_bounds(self.config.bounds());
         let requests = Arc::new(self.config.requests.clone());
+        #[cfg(feature = "profile")]
+        let sampling_table_bytes = self.config.sampling_table_bytes;
         let settings = Settings { budget: budget.clone(), config: self.config };
         let shared = Arc::<Shared>::default();
         if let Some(thread) = &thread {
@@ -203,8 +228,23 @@ impl Builder {
         if let Some(thread) = &thread {
             thread.run(Arc::clone(&turn));
         }
-        let handle = Handle { budget, registry, shared, clock, turn, requests };
-        Ok(Bursar { handle, thread, _tag_budgets: tag_budgets })
+        let handle = Handle {
+            budget,
+            registry,
+            shared,
+            clock,
+            turn,
+            requests,
+            #[cfg(feature = "profile")]
+            sampling_table_bytes,
+        };
+        Ok(Bursar {
+            handle,
+            thread,
+            _tag_budgets: tag_budgets,
+            #[cfg(feature = "profile")]
+            sampling,
+        })
     }
 }
 

@@ -3,6 +3,8 @@
 mod asks;
 mod calls;
 mod handle;
+#[cfg(feature = "profile")]
+mod sampling;
 mod thread;
 mod turn;
 
@@ -58,6 +60,8 @@ pub struct Bursar {
     pub(crate) handle: Handle,
     pub(crate) thread: Option<MonitorThread>,
     pub(crate) _tag_budgets: TagBudgets,
+    #[cfg(feature = "profile")]
+    pub(crate) sampling: crate::sampling::Switch,
 }
 
 impl Bursar {

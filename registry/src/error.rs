@@ -227,6 +227,11 @@ pub enum Error {
     #[error(transparent)]
     Tag(#[from] TagError),
 
+    /// The heap cannot be sampled.
+    #[cfg(feature = "profile")]
+    #[error(transparent)]
+    Sampling(#[from] bursar_alloc::SamplingError),
+
     /// A source of usage or limits could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -267,6 +272,8 @@ impl Error {
             Self::InsideCallback => "inside_callback",
             Self::NotRunning => "not_running",
             Self::Tag(_) => "tag",
+            #[cfg(feature = "profile")]
+            Self::Sampling(_) => "sampling",
             Self::Source(_) => "source",
         }
     }

@@ -66,6 +66,8 @@ mod registry;
 mod replay;
 mod report;
 mod room;
+#[cfg(feature = "profile")]
+mod sampling;
 mod service;
 mod signal;
 mod source;
@@ -82,6 +84,8 @@ mod try_lock;
 pub use bursar_alloc::Jemalloc;
 #[cfg(feature = "mimalloc")]
 pub use bursar_alloc::Mimalloc;
+#[cfg(feature = "profile")]
+pub use bursar_alloc::SamplingError;
 pub use bursar_alloc::{
     AccountingAllocator, Backend, BackendStats, Charge, Collect, CollectScope, Collected,
     InvalidTagName, Isolation, Retag, Section, SectionUsage, System, Tag, TagError, TagExt,
@@ -151,7 +155,7 @@ pub use crate::source::{
     Cgroup, CgroupUsage, ContainerLimit, LimitAnswer, LimitCandidate, LimitReport, LimitSource,
     Limits, Process, SourceError, SystemMemory,
 };
-pub use crate::stats::{PurgeableStats, Stats};
+pub use crate::stats::{HeapSampling, PurgeableStats, Stats};
 pub use crate::status::Stall;
 pub use crate::trace::{Trace, TraceEvent, TraceItem, TracedCleanup, TracedPurgeable};
 #[cfg(feature = "trace")]

@@ -1,6 +1,7 @@
 //! [`Stats`]: one reading of everything, for people, JSON and metrics.
 
 mod isolation;
+mod sampling;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ use crate::report::CleanupReport;
 use crate::service::{HeavyRequest, RouteStats, write_routes};
 use crate::source::LimitReport;
 use crate::status::{Shared, Stall, Status};
+
+pub use sampling::HeapSampling;
 
 /// Everything there is to know at one moment. All sizes are in bytes.
 ///
@@ -94,6 +97,8 @@ pub struct Stats {
     /// Caches that threads have for isolated tags.
     #[cfg_attr(feature = "serde", serde(default))]
     pub isolation_caches_in_use: u64,
+    /// How the heap is sampled, while it is.
+    pub heap_sampling: Option<HeapSampling>,
     /// Each purgeable registered, the largest first.
     pub purgeables: Vec<PurgeableStats>,
     /// Each route that requests were logged for, the one with the most allocated first.
@@ -229,6 +234,7 @@ impl Stats {
             backend: bursar_alloc::backend_name().map(str::to_owned),
             tags,
             isolation_caches_in_use: usage.isolation_caches_in_use as u64,
+            heap_sampling: HeapSampling::read(),
             purgeables,
             routes: requests.routes,
             heaviest_requests: requests.heaviest,
@@ -291,6 +297,7 @@ impl fmt::Display for Stats {
         self.write_summary(f)?;
         self.write_tags(f)?;
         self.write_isolated(f)?;
+        self.write_sampling(f)?;
         self.write_purgeables(f)?;
         write_routes(f, &self.routes)?;
         if !self.bounds_unused.is_empty() {

@@ -23,6 +23,9 @@ pub(crate) struct Handle {
     pub(crate) turn: Arc<Turn>,
     /// What is to be done around requests where nothing else is said.
     pub(crate) requests: Arc<RequestSettings>,
+    /// What the samples of the heap may take, if that was said.
+    #[cfg(feature = "profile")]
+    pub(crate) sampling_table_bytes: Option<u64>,
 }
 
 impl Handle {

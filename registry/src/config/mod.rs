@@ -65,6 +65,8 @@ pub use requests::RequestSettings;
 /// | `BURSAR_REQUEST_HEADERS` | `requests.headers` | switch, `on` | `false` |
 /// | `BURSAR_MAX_ROUTES` | `requests.max_routes` | number, `256` | `64` |
 /// | `BURSAR_HEAVY_FROM` | `requests.heavy_from_bytes` | size, `256KiB` | `1MiB` |
+/// | `BURSAR_SAMPLING_INTERVAL` | `sampling_interval_bytes` | size, `512KiB` | none |
+/// | `BURSAR_SAMPLING_TABLE` | `sampling_table_bytes` | size, `4MiB` | none |
 /// | `BURSAR_OBSERVE_ONLY` | `observe_only` | switch, `true` | `false` |
 /// | `BURSAR_THREADLESS` | `threadless` | switch, `on` | `false` |
 /// | `BURSAR_FINAL_CLEANUP` | `final_cleanup` | switch, `1` | `false` |
@@ -75,7 +77,8 @@ pub use requests::RequestSettings;
 /// 2^20. A share is a number from 0 to 1 or a percentage. Stages are `collect`, `trim`, `release`
 /// and `emergency`, in the order in which they are to run; `none` is no stage. A switch is
 /// `true`, `1`, `yes` or `on`, or the opposite of one. A variable with names takes the place of
-/// all that its field had; a name stands in it once.
+/// all that its field had; a name stands in it once. The two of the heap profile are allowed only
+/// where it is compiled in (feature `profile`).
 ///
 /// A variable that begins with `BURSAR_` and is none of these is an error, as is one that is
 /// empty. (Kubernetes gives such variables to the pods beside a service named `bursar`: set
@@ -163,6 +166,14 @@ pub struct Config {
     pub max_purge_deferral: Duration,
     /// What is done around requests.
     pub requests: RequestSettings,
+    /// Sample the heap for the heap profile, by so many bytes in the mean; 512 KiB is cheap enough
+    /// to be left on. Without it sampling is off until it is switched on at run time.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "formats::optional_size"))]
+    pub sampling_interval_bytes: Option<u64>,
+    /// What the samples may take; without it, room for twice the samples that a heap as large as
+    /// the budget has, and at most 1/64 of the budget.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "formats::optional_size"))]
+    pub sampling_table_bytes: Option<u64>,
     /// Measure, judge and report, and purge nothing.
     pub observe_only: bool,
     /// Start no thread: the steps are made by `Bursar::checkpoint`.
@@ -187,6 +198,8 @@ impl Default for Config {
             max_entries: BTreeMap::new(),
             max_purge_deferral: Duration::from_secs(5),
             requests: RequestSettings::default(),
+            sampling_interval_bytes: None,
+            sampling_table_bytes: None,
             observe_only: false,
             threadless: false,
             final_cleanup: false,
@@ -216,6 +229,7 @@ impl Config {
         self.validate_bounds()?;
         self.validate_ladder()?;
         self.requests.validate()?;
+        self.validate_sampling()?;
         let deferral = self.max_purge_deferral;
         let given = || format!("{deferral:?}");
         require(deferral <= MAX_TIME, "max_purge_deferral", given, "up to a year")?;
@@ -309,6 +323,23 @@ impl Config {
             let Some(limit) = limit.filter(|&limit| limit < bytes) else { continue };
             let (given, other_given) = (given(), limit.to_string());
             return Err(Error::Contradiction { name, given, other_name, other_given, allowed });
+        }
+        Ok(())
+    }
+
+    fn validate_sampling(&self) -> Result<(), Error> {
+        const ABSENT: &str = "none: this program was built without the feature `profile`";
+        let sizes = [
+            ("sampling_interval_bytes", self.sampling_interval_bytes, "1 byte to 1 TiB"),
+            ("sampling_table_bytes", self.sampling_table_bytes, "32 KiB to 1 GiB"),
+        ];
+        for ((name, size, allowed), range) in
+            sizes.into_iter().zip([1..=1 << 40, 32 << 10..=1 << 30])
+        {
+            let Some(size) = size else { continue };
+            let given = || size.to_string();
+            require(cfg!(feature = "profile"), name, given, ABSENT)?;
+            require(range.contains(&size), name, given, allowed)?;
         }
         Ok(())
     }

@@ -103,6 +103,8 @@ codes! {
     ThreadsBeyondSlots = "threads_beyond_slots",
     /// Blocks were counted as untagged since the map for their tags could not be had.
     BlocksUnattributed = "blocks_unattributed",
+    /// Samples of the heap were lost.
+    SamplesLost = "samples_lost",
     /// Nothing is registered.
     NothingRegistered = "nothing_registered",
     /// Bounds are set for names that nothing is registered under.

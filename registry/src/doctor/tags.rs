@@ -21,6 +21,7 @@ pub(super) fn examine(checkup: &Checkup) -> Kinds {
         overflowed(checkup).into_iter().collect(),
         beyond_slots(threads).into_iter().collect(),
         unattributed(blocks).into_iter().collect(),
+        samples_lost(checkup).into_iter().collect(),
     ]
 }
 
@@ -173,5 +174,29 @@ fn unattributed(blocks: u64) -> Option<Found> {
         )
         .figure("blocks", blocks)
         .remedy("Raise the limit on address space (`ulimit -v`)")
+    })
+}
+
+/// A profile that lacks less than a hundredth of what it should have is as good as whole.
+const LOST_SHARE: f64 = 0.01;
+
+fn samples_lost(checkup: &Checkup) -> Option<Found> {
+    let sampling = checkup.stats.heap_sampling?;
+    let lost = sampling.samples_lost_total;
+    let due = sampling.samples_total.saturating_add(lost);
+    (ratio(lost, due) >= LOST_SHARE).then(|| {
+        Found::new(
+            Severity::Notice,
+            AdviceCode::SamplesLost,
+            "samples of the heap were lost: its profile lacks what they stood for",
+        )
+        .figure("lost", lost)
+        .figure("of", due)
+        .figure("room for", sampling.capacity)
+        .size("one each", sampling.interval_bytes)
+        .remedy(
+            "Give the samples more room (`sampling_table_bytes`), or sample less often \
+             (`sampling_interval_bytes`)",
+        )
     })
 }

@@ -93,5 +93,7 @@ fn details(error: &Error) -> Vec<(String, String)> {
         | Error::NotRunning
         | Error::Tag(_)
         | Error::Source(_) => Vec::new(),
+        #[cfg(feature = "profile")]
+        Error::Sampling(_) => Vec::new(),
     }
 }

@@ -75,6 +75,10 @@ fn full_stats() -> Value {
     (pages["isolation"], pages["active_bytes"]) = (json!("arena"), json!(8192));
     pages["dirty_bytes"] = json!(4096);
     stats["isolation_caches_in_use"] = json!(3);
+    stats["heap_sampling"] = json!({
+        "interval_bytes": 524_288, "live_samples": 17, "capacity": 500, "samples_total": 90,
+        "samples_lost_total": 2,
+    });
     stats["routes"] = json!([route("GET /thumbnail/{id}", 10)]);
     stats
 }
@@ -145,6 +149,9 @@ fn figures_are_in_base_units_under_their_labels() {
         ("bursar_tag_active_bytes{tag=\"pages\"}", "8192"),
         ("bursar_tag_dirty_bytes{tag=\"pages\"}", "4096"),
         ("bursar_isolation_caches_in_use", "3"),
+        ("bursar_heap_sampling_interval_bytes", "524288"),
+        ("bursar_heap_samples", "17"),
+        ("bursar_heap_samples_lost_total", "2"),
         ("bursar_purgeable_bytes{purgeable=\"pages\",tag=\"pages\",stage=\"trim\"}", "4096"),
         ("bursar_purgeable_hits_total{purgeable=\"pages\",tag=\"pages\",stage=\"trim\"}", "2"),
         ("bursar_route_net_bytes{route=\"GET /thumbnail/{id}\"}", "-4"),

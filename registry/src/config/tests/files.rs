@@ -175,6 +175,8 @@ prop_compose! {
         max_entries in prop::collection::btree_map(any::<String>(), any::<usize>(), 0..4),
         max_purge_deferral in any_time(),
         requests in any_requests(),
+        [sampling_interval_bytes, sampling_table_bytes] in
+            [any::<Option<u64>>(), any::<Option<u64>>()],
         [observe_only, threadless, final_cleanup] in any::<[bool; 3]>(),
         path in any::<Option<String>>(),
     ) -> Config {
@@ -182,7 +184,7 @@ prop_compose! {
             soft_limit_bytes, limit_bytes, reserve_bytes, profile,
             ladder: Ladder { warning, critical, emergency },
             tag_budget_bytes, max_bytes, max_entries, max_purge_deferral, requests,
-            observe_only, threadless, final_cleanup,
+            sampling_interval_bytes, sampling_table_bytes, observe_only, threadless, final_cleanup,
             last_report_path: path.map(Into::into),
         }
     }

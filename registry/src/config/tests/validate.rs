@@ -207,3 +207,23 @@ fn requests_are_refused_from_a_level_above_normal_and_times_between_upkeep_are_a
         assert!(refused(set).to_string().ends_with("allowed is up to a year"));
     }
 }
+
+#[test]
+fn sampling_is_refused_where_it_is_not_compiled_in_and_out_of_range_where_it_is() {
+    let interval = |bytes| move |config: &mut Config| config.sampling_interval_bytes = Some(bytes);
+    let table = |bytes| move |config: &mut Config| config.sampling_table_bytes = Some(bytes);
+    if cfg!(feature = "profile") {
+        is_allowed(interval(512 << 10));
+        is_allowed(table(4 * MIB));
+        for bytes in [0, (1 << 40) + 1] {
+            assert!(refused(interval(bytes)).to_string().contains("1 byte to 1 TiB"));
+        }
+        for bytes in [0, (32 << 10) - 1, (1 << 30) + 1] {
+            assert!(refused(table(bytes)).to_string().contains("32 KiB to 1 GiB"));
+        }
+    } else {
+        let reason = "built without the feature `profile`";
+        assert!(refused(interval(512 << 10)).to_string().contains(reason));
+        assert!(refused(table(4 * MIB)).to_string().contains(reason));
+    }
+}

@@ -7,6 +7,7 @@ use super::*;
 use crate::cooldown::Cooldown;
 use crate::reading::{CgroupEvents, MemoryStall, SystemUsage};
 use crate::service::RouteStats;
+use crate::stats::HeapSampling;
 use crate::status::Stall;
 
 fn size() -> impl Strategy<Value = u64> {
@@ -63,6 +64,15 @@ fn of(sizes: &[u64], shares: &[f64]) -> Stats {
         (tag.peak_bytes, tag.live_blocks) = (size(), size());
         (tag.active_bytes, tag.dirty_bytes) = (Some(size()), Some(size()));
     }
+    let (interval_bytes, live_samples, capacity) = (size(), size(), size());
+    let (samples_total, samples_lost_total) = (size(), size());
+    stats.heap_sampling = Some(HeapSampling {
+        interval_bytes,
+        live_samples,
+        capacity,
+        samples_total,
+        samples_lost_total,
+    });
     (stats.backend, stats.isolation_caches_in_use) = (Some("jemalloc".to_owned()), size());
     for name in ["a", "b\u{1b}[2J\n", "c"] {
         let mut purgeable = purgeable(name, 0);

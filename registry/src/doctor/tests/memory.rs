@@ -1,6 +1,7 @@
 //! Pages and tags.
 
 use super::*;
+use crate::stats::HeapSampling;
 
 /// A history of so many seconds, always with the sample that the statistics have.
 fn always(stats: &Stats, seconds: u64) -> History {
@@ -143,4 +144,22 @@ fn tags_threads_and_blocks_past_what_can_be_told_apart_are_notices() {
     let advice = examine(&Checkup::new(healthy()).with_usage(usage));
     use AdviceCode::{BlocksUnattributed, ThreadsBeyondSlots};
     assert_eq!(codes(&advice), [ThreadsBeyondSlots, BlocksUnattributed]);
+}
+
+#[test]
+fn lost_samples_are_told_of_once_they_are_a_hundredth() {
+    let sampled = |lost: u64| {
+        with(|stats| {
+            stats.heap_sampling = Some(HeapSampling {
+                interval_bytes: 512 << 10,
+                live_samples: 500,
+                capacity: 500,
+                samples_total: 99_000,
+                samples_lost_total: lost,
+            });
+        })
+    };
+    assert_eq!(found_in(sampled(900)), []);
+    let says = ["lost 1000", "of 100000", "room for 500", "512.0 KiB"];
+    assert_only(found_in(sampled(1000)), AdviceCode::SamplesLost, Severity::Notice, &says);
 }

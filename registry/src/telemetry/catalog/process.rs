@@ -57,6 +57,21 @@ pub(crate) static PROCESS: Group<Stats> = Group {
             |stats| whole(Some(stats.isolation_caches_in_use)),
         ),
         Figure::gauge(
+            "bursar_heap_sampling_interval_bytes",
+            "The mean number of bytes from one sample of the heap to the next, while it is sampled.",
+            |stats| whole(stats.heap_sampling.map(|sampling| sampling.interval_bytes)),
+        ),
+        Figure::gauge(
+            "bursar_heap_samples",
+            "Samples of the heap whose blocks live, while it is sampled.",
+            |stats| whole(stats.heap_sampling.map(|sampling| sampling.live_samples)),
+        ),
+        Figure::counter(
+            "bursar_heap_samples_lost_total",
+            "Samples of the heap that were not kept, for want of room, while it is sampled.",
+            |stats| whole(stats.heap_sampling.map(|sampling| sampling.samples_lost_total)),
+        ),
+        Figure::gauge(
             "bursar_requests_in_flight",
             "Requests that are being answered now.",
             |stats| whole(Some(stats.requests_in_flight)),
