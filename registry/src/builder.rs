@@ -24,13 +24,14 @@ use crate::status::Shared;
 #[must_use = "nothing runs before `start`"]
 pub struct Builder {
     config: Config,
+    clock: Option<Arc<dyn Clock>>,
     /// The first thing that was wrong with what was given.
     refused: Option<Error>,
 }
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        Self { config: Config::default(), refused: None }
+        Self { config: Config::default(), clock: None, refused: None }
     }
 
     /// How much memory the process may use: a [`Budget`], a number of bytes, or a string such as
@@ -149,6 +150,35 @@ impl Builder {
         self
     }
 
+    /// Go by this clock: for tests of what takes hours, such as the doctor's findings. Without a
+    /// thread ([`threadless`](Self::threadless)) nothing happens then but by
+    /// [`Bursar::checkpoint`]; a monitor's thread still waits in real time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// use bursar::{AccountingAllocator, Bursar, ManualClock, System};
+    ///
+    /// #[global_allocator]
+    /// static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
+    ///
+    /// fn main() -> Result<(), bursar::Error> {
+    ///     let clock = Arc::new(ManualClock::default());
+    ///     let builder = Bursar::builder().budget("64MiB").threadless(true);
+    ///     let bursar = builder.clock(clock.clone()).start()?;
+    ///     clock.advance(Duration::from_secs(3600));
+    ///     bursar.checkpoint()?;
+    ///     assert_eq!(bursar.stats().uptime, Duration::from_secs(3600));
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock: Some(clock), ..self }
+    }
+
     /// Every setting at once, in place of those made so far.
     pub fn config(self, config: Config) -> Self {
         Self { config, ..self }
@@ -205,7 +235,7 @@ impl Builder {
             let (table, budget) = (self.config.sampling_table_bytes, budget.soft_limit_bytes());
             sampling.on(interval_bytes, table, budget)?;
         }
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::starting_now());
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::starting_now()));
         let sources = Box::new(Sampler::new(watch, limits, Arc::clone(&clock)));
         let registry = Registry::with_bounds(self.config.bounds());
         let requests = Arc::new(self.config.requests.clone());
