@@ -113,7 +113,7 @@ impl Bursar {
     }
 
     /// What was read and done so far, within bounds. A copy, made under the lock that the monitor
-    /// writes its findings under: some tens of microseconds, and up to 0.4 MiB.
+    /// writes its findings under: some tens of microseconds, and up to 0.6 MiB.
     #[must_use]
     pub fn history(&self) -> History {
         self.handle.history()

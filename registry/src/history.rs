@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use crate::live_history::{LiveHistory, SiteReading, SiteSeries, TagReading, TagSeries};
 use crate::pressure::{Diagnosis, Finding, PressureLevel, Sample};
 use crate::report::CleanupReport;
 use crate::thinned::{Point, Thinned};
+use crate::trend::trend;
 
 /// Readings of the whole run that are kept.
 const SAMPLES: usize = 512;
@@ -24,12 +26,14 @@ const CLEANUPS: usize = 32;
 const PURGES: usize = 512;
 
 /// What a monitor has read and done: samples, changes of level, cleanups; the latest of each,
-/// and of the samples also the whole run at a coarser spacing.
+/// and of the samples also the whole run at a coarser spacing. And the live bytes of the tags that
+/// hold most, over the whole run: what grows without a stop, the doctor finds there.
 ///
 /// Bounded: 512 samples that span the run, 256 of late, 256 changes of level, and 32 cleanups
-/// with 512 callbacks together; 0.4 MiB at most, charged to the tag `bursar`. The latest report
-/// alone may go past that, by a line for each purgeable and stage. Times are those of the
-/// monitor's clock: since Bursar was started.
+/// with 512 callbacks together; 0.4 MiB at most. The latest report alone may go past that, by a
+/// line for each purgeable and stage. Of live bytes, 64 points of each of 64 tags, and of 64 places
+/// in the code while the heap is sampled (feature `profile`); 0.2 MiB at most. All of it is charged
+/// to the tag `bursar`. Times are those of the monitor's clock: since Bursar was started.
 ///
 /// # Examples
 ///
@@ -56,6 +60,8 @@ pub struct History {
     level_changes_total: u64,
     level_changes: VecDeque<LevelChange>,
     cleanups: VecDeque<CleanupReport>,
+    #[cfg_attr(feature = "serde", serde(default))]
+    live: LiveHistory,
 }
 
 /// A reading, and what was made of it.
@@ -110,6 +116,7 @@ impl Default for History {
             level_changes_total: 0,
             level_changes: VecDeque::new(),
             cleanups: VecDeque::new(),
+            live: LiveHistory::default(),
         }
     }
 }
@@ -141,6 +148,49 @@ impl History {
     /// The reports of the latest cleanups, oldest first, at most 32.
     pub fn cleanups(&self) -> impl DoubleEndedIterator<Item = &CleanupReport> {
         self.cleanups.iter()
+    }
+
+    /// Live bytes over the whole run of the tags that hold most, in no particular order, at most
+    /// 64. What others hold is not kept: a new tag takes the place of the smallest once it holds
+    /// twice as much, and one that has held nothing for ten minutes is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bursar::{AccountingAllocator, Bursar, System};
+    ///
+    /// #[global_allocator]
+    /// static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
+    ///
+    /// fn main() -> Result<(), bursar::Error> {
+    ///     let bursar = Bursar::builder().budget("64MiB").start()?;
+    ///     let history = bursar.history();
+    ///     for series in history.tag_series() {
+    ///         let bytes: Vec<u64> = series.points().map(|point| point.live_bytes).collect();
+    ///         println!("{}: {bytes:?}", series.tag());
+    ///     }
+    ///     # assert!(history.tag_series().any(|series| series.tag() == "bursar"));
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn tag_series(&self) -> impl ExactSizeIterator<Item = &TagSeries> {
+        self.live.tags().iter()
+    }
+
+    /// The same of the places in the code that keep most alive, while the heap is sampled (feature
+    /// `profile`).
+    pub fn site_series(&self) -> impl ExactSizeIterator<Item = &SiteSeries> {
+        self.live.sites().iter()
+    }
+
+    /// Takes in what all tags, and all sites, hold at one moment.
+    pub(crate) fn add_live_bytes(
+        &mut self,
+        at: Duration,
+        tags: Vec<TagReading>,
+        sites: Vec<SiteReading>,
+    ) {
+        self.live.add(at, tags, sites);
     }
 
     /// Takes a reading in, and the change of level that came with it, if one did.
@@ -176,6 +226,15 @@ impl History {
         while purges > PURGES && self.cleanups.len() > 1 {
             purges -= self.cleanups.pop_front().as_ref().map_or(0, purges_in);
         }
+    }
+
+    /// Of the tags that grow without a stop the one that grows fastest, and its bytes an hour.
+    fn fastest_growing_tag(&self) -> Option<(&str, f64)> {
+        let growing = self.tag_series().filter_map(|series| {
+            let points = series.points().map(|point| (point.at, point.live_bytes));
+            Some((series.tag(), trend(points)?.bytes_per_hour))
+        });
+        growing.max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
     /// The latest cleanup.
@@ -221,6 +280,9 @@ impl fmt::Display for History {
         if let Some(highest) = highest {
             let (percent, at) = (100.0 * highest.usage_ratio, highest.at.as_secs_f64());
             write!(f, "\nhighest {percent:.1} % at {at:.1} s")?;
+        }
+        if let Some((tag, per_hour)) = self.fastest_growing_tag() {
+            write!(f, "\nfastest growing: {tag}, {} an hour", ByteSize(per_hour as u64))?;
         }
         write!(f, "\nchanges of level: {}", self.level_changes_total)?;
         for change in last_of(&self.level_changes) {

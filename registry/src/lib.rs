@@ -56,6 +56,7 @@ mod growth;
 mod history;
 mod ladder;
 mod limit_budget;
+mod live_history;
 mod managed;
 mod monitor;
 mod pressure;
@@ -78,6 +79,7 @@ mod telemetry;
 mod testing;
 mod thinned;
 mod trace;
+mod trend;
 mod try_lock;
 
 #[cfg(all(feature = "jemalloc", not(all(windows, target_env = "msvc"))))]
@@ -114,6 +116,7 @@ pub use crate::doctor::{Advice, AdviceCode, Checkup, Figure, Severity, examine};
 pub use crate::error::{Error, InvalidVariable};
 pub use crate::history::{History, LevelChange, SamplePoint};
 pub use crate::ladder::{Ask, Candidate, Ladder, Plan, PlannedStage, Stage};
+pub use crate::live_history::{LivePoint, SiteSeries, TagSeries};
 pub use crate::managed::{
     BoundedLog, BoundedLogBuilder, BoundedLogStats, Cache, CacheBuilder, CacheStats, Pool,
     PoolBuilder, PoolStats, Pooled, RateLimit, SingletonError, SingletonStats, Singletons,

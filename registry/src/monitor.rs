@@ -5,6 +5,7 @@ mod calls;
 mod due;
 mod last_report;
 mod limit;
+mod live;
 mod pages;
 mod relief;
 mod tags;
@@ -38,6 +39,7 @@ use crate::telemetry::Telemetry;
 use asked::PutOff;
 use due::Due;
 use limit::Bounds;
+use live::Rhythm;
 use pages::PageReturn;
 use relief::Relief;
 use tags::TagCooldowns;
@@ -79,6 +81,7 @@ pub(crate) struct Monitor {
     tag_cooldowns: TagCooldowns,
     relief: Relief,
     pages: PageReturn,
+    live_bytes: Rhythm,
     /// What was asked for and is still to be done.
     asked: Asked,
     put_off: PutOff,
@@ -125,6 +128,7 @@ impl Monitor {
             tag_cooldowns: TagCooldowns::default(),
             relief: Relief::default(),
             pages: PageReturn::default(),
+            live_bytes: Rhythm::default(),
             asked: Asked::default(),
             put_off: PutOff::default(),
             telemetry: Telemetry::default(),
@@ -157,6 +161,7 @@ impl Monitor {
         self.keep_tags_to_their_budgets();
         self.relieve();
         self.return_pages();
+        self.note_live_bytes();
         let wait = self.interval();
         self.due.begin(self.clock.now(), wait);
         wait

@@ -10,6 +10,7 @@ use bursar_alloc::{AccountingAllocator, Collect, Collected, System, TagHandle};
 
 use crate::budget::Budget;
 pub(crate) use crate::clock::ManualClock as FakeClock;
+use crate::live_history::{SiteReading, TagReading};
 use crate::pressure::{Sample, TagExcess};
 use crate::purge::{PurgeOutcome, PurgeRequest, Purgeable};
 use crate::registry::Entry;
@@ -47,6 +48,10 @@ struct FakeMemory {
     sampled_limit_bytes: AtomicU64,
     looks: AtomicU64,
     tags_over: Mutex<Vec<TagExcess>>,
+    live_bytes_of_tags: Mutex<Vec<TagReading>>,
+    live_bytes_of_sites: Mutex<Vec<SiteReading>>,
+    /// How often the tags' live bytes were read.
+    tag_readings: AtomicU64,
     pending: AtomicBool,
 }
 
@@ -105,6 +110,16 @@ impl FakeProcess {
 
     pub(crate) fn put_over_budget(&self, excess: TagExcess) {
         self.0.tags_over.lock().unwrap().push(excess);
+    }
+
+    pub(crate) fn set_live_bytes_of(&self, tags: Vec<TagReading>, sites: Vec<SiteReading>) {
+        *self.0.live_bytes_of_tags.lock().unwrap() = tags;
+        *self.0.live_bytes_of_sites.lock().unwrap() = sites;
+    }
+
+    /// How often the tags' live bytes were read.
+    pub(crate) fn tag_readings(&self) -> u64 {
+        self.0.tag_readings.load(Ordering::Relaxed)
     }
 
     pub(crate) fn collected_parts(&self) -> Vec<usize> {
@@ -186,6 +201,15 @@ impl Sources for FakeProcess {
         let mut over = self.0.tags_over.lock().unwrap().clone();
         over.retain(|excess| excess.held_bytes.saturating_sub(freed_bytes) > excess.budget_bytes);
         over
+    }
+
+    fn live_bytes_of_tags(&mut self) -> Vec<TagReading> {
+        self.0.tag_readings.fetch_add(1, Ordering::Relaxed);
+        self.0.live_bytes_of_tags.lock().unwrap().clone()
+    }
+
+    fn live_bytes_of_sites(&mut self) -> Vec<SiteReading> {
+        self.0.live_bytes_of_sites.lock().unwrap().clone()
     }
 
     fn dirty_bytes(&mut self) -> Option<u64> {

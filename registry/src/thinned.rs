@@ -42,6 +42,12 @@ impl<T: Point> Thinned<T> {
         }
     }
 
+    /// The time that a point stands for.
+    #[cfg(feature = "serde")]
+    pub(crate) fn spacing(&self) -> Duration {
+        self.spacing
+    }
+
     pub(crate) fn iter(&self) -> std::collections::vec_deque::Iter<'_, T> {
         self.points.iter()
     }

@@ -4,6 +4,7 @@ mod asked;
 mod caps;
 mod deferred;
 mod due;
+mod live;
 mod lowered;
 mod quiet;
 mod tags;

@@ -4,11 +4,16 @@
 use std::sync::Arc;
 
 use bursar_alloc::{Collect, Collected, TagHandle, TagUsage, Watch};
+#[cfg(feature = "profile")]
+use bursar_alloc::{HeapSite, StackEnd};
 
 use super::surroundings::{Surroundings, Unavailable};
 use super::{LimitReport, Limits, Process};
 use crate::budget::Budget;
 use crate::clock::Clock;
+use crate::live_history::{SiteReading, TagReading};
+#[cfg(feature = "profile")]
+use crate::live_history::{StackTail, site_key};
 use crate::pressure::{Sample, TagExcess};
 
 /// What a monitor sees of the process, and how it has pages given back.
@@ -42,6 +47,16 @@ pub(crate) trait Sources: Send {
 
     /// The tags that are over budgets of their own.
     fn tags_over_budget(&mut self) -> Vec<TagExcess>;
+
+    /// Reads the live bytes of each tag.
+    fn live_bytes_of_tags(&mut self) -> Vec<TagReading> {
+        Vec::new()
+    }
+
+    /// Reads what each place in the code keeps alive, while the heap is sampled.
+    fn live_bytes_of_sites(&mut self) -> Vec<SiteReading> {
+        Vec::new()
+    }
 
     /// Reads the allocator's dirty bytes alone.
     fn dirty_bytes(&mut self) -> Option<u64>;
@@ -130,6 +145,17 @@ impl Sources for Sampler {
         over.iter().map(|tag| excess(tag, &tags)).collect()
     }
 
+    fn live_bytes_of_tags(&mut self) -> Vec<TagReading> {
+        let tags = bursar_alloc::usage().tags.into_iter();
+        tags.map(|tag| TagReading { name: tag.name, live_bytes: tag.live_bytes }).collect()
+    }
+
+    #[cfg(feature = "profile")]
+    fn live_bytes_of_sites(&mut self) -> Vec<SiteReading> {
+        let sites = bursar_alloc::heap_samples().map_or_else(Vec::new, |samples| samples.sites);
+        sites.into_iter().map(site_reading).collect()
+    }
+
     fn dirty_bytes(&mut self) -> Option<u64> {
         bursar_alloc::backend_stats().dirty_bytes
     }
@@ -168,6 +194,23 @@ fn read_heap(sample: &mut Sample, live_bytes: u64) {
     sample.charged_bytes = bursar_alloc::charged_bytes();
     sample.active_bytes = backend.active_bytes;
     sample.dirty_bytes = backend.dirty_bytes;
+}
+
+#[cfg(feature = "profile")]
+fn site_reading(site: HeapSite) -> SiteReading {
+    let tail = match site.stack_end {
+        StackEnd::Root => StackTail::Root,
+        StackEnd::TooDeep => StackTail::TooDeep,
+        _ => StackTail::NotUnwound,
+    };
+    let stack: Vec<u64> = site.stack.iter().map(|&address| address as u64).collect();
+    SiteReading {
+        key: site_key(&site.tag, stack.iter().copied(), tail),
+        tag: site.tag,
+        stack,
+        samples: site.samples,
+        live_bytes: site.live_bytes,
+    }
 }
 
 /// The footprint now, apart from any monitor.
