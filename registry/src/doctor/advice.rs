@@ -91,6 +91,10 @@ codes! {
     IsolatedTagGaps = "isolated_tag_gaps",
     /// A large cache shares its pages with others, and they do not come back.
     WorthIsolating = "worth_isolating",
+    /// A tag has grown over the recorded run without a stop.
+    LeakingTag = "leaking_tag",
+    /// What one place in the code allocates has grown over the recorded run without a stop.
+    LeakingSite = "leaking_site",
     /// A tag's bytes are allocated and hardly ever freed.
     GrowingTag = "growing_tag",
     /// A tag holds more than a budget of its own allows.

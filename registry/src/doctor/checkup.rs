@@ -19,6 +19,7 @@ pub struct Checkup {
     pub(super) earlier: Option<Stats>,
     pub(super) history: Option<History>,
     pub(super) usage: Option<Usage>,
+    pub(super) stacks: HashMap<u64, Vec<String>>,
 }
 
 /// What is less than this part of the budget is not worth a finding: below 1/64 of it, nothing
@@ -29,7 +30,7 @@ impl Checkup {
     /// With one reading.
     #[must_use]
     pub fn new(stats: Stats) -> Self {
-        Self { stats, earlier: None, history: None, usage: None }
+        Self { stats, earlier: None, history: None, usage: None, stacks: HashMap::new() }
     }
 
     /// With an earlier reading of the same process too, some seconds or minutes before. One that
@@ -50,6 +51,31 @@ impl Checkup {
     #[must_use]
     pub fn with_usage(self, usage: Usage) -> Self {
         Self { usage: Some(usage), ..self }
+    }
+
+    /// With the names of the functions in the stacks of [`History::site_series`], the innermost
+    /// first, by the series' [`key`](crate::SiteSeries::key): what a heap profile knows. Those that
+    /// are missing are shown by their addresses.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    ///
+    /// use bursar::{Checkup, History, Stats};
+    ///
+    /// fn checkup(stats: Stats, history: History) -> Checkup {
+    ///     let name = |address: &u64| format!("function_at_{address:#x}"); // a debugger, say
+    ///     let stacks: HashMap<u64, Vec<String>> = history
+    ///         .site_series()
+    ///         .map(|site| (site.key(), site.stack().iter().map(name).collect()))
+    ///         .collect();
+    ///     Checkup::new(stats).with_history(history).with_stacks(stacks)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_stacks(self, stacks: HashMap<u64, Vec<String>>) -> Self {
+        Self { stacks, ..self }
     }
 
     /// Whether so many bytes are worth a finding.

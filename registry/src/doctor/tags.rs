@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use super::advice::{AdviceCode, Severity};
 use super::checkup::Checkup;
 use super::found::{Found, Kinds, ratio, shown, span};
+use super::leaks;
 
 pub(super) fn examine(checkup: &Checkup) -> Kinds {
     let usage = checkup.usage.as_ref();
@@ -33,28 +34,35 @@ const FREED_SHARE: f64 = 0.05;
 /// Until then a process fills its tables and pools: what it keeps of that is no leak.
 const WARM_UP: Duration = Duration::from_secs(60);
 /// Below this the budget is reached before somebody has looked into it.
-const SOON: Duration = Duration::from_secs(600);
+pub(super) const SOON: Duration = Duration::from_secs(600);
 
 fn growing(checkup: &Checkup) -> Vec<Found> {
     let is_warm = checkup.earlier.as_ref().is_some_and(|earlier| earlier.uptime >= WARM_UP);
     let time = checkup.span().filter(|&time| is_warm && time >= GROWTH_SPAN);
     let Some(time) = time else { return Vec::new() };
     let earlier = checkup.earlier_tags();
-    let mut purgeable: HashMap<&str, u64> = HashMap::new();
-    for other in &checkup.stats.purgeables {
-        let sum = purgeable.entry(other.tag.as_deref().unwrap_or(UNTAGGED)).or_default();
-        *sum = sum.saturating_add(other.purgeable_bytes);
-    }
+    let cached = cached_bytes(checkup);
     // What fills a cache can be had back: that is what the cache is for.
-    let is_cache = |tag: &TagUsage| {
-        purgeable.get(&*tag.name).is_some_and(|&bytes| bytes >= tag.live_bytes / 2)
-    };
+    let is_cache =
+        |tag: &TagUsage| cached.get(&*tag.name).is_some_and(|&bytes| bytes >= tag.live_bytes / 2);
     let tags = checkup.stats.tags.iter().filter(|tag| !is_cache(tag));
     tags.filter_map(|tag| {
         let before = earlier.get(&*tag.name)?;
-        grown(checkup, before, tag, time)
+        let found = grown(checkup, before, tag, time)?;
+        // What has grown for longer is told by that.
+        (!leaks::is_leaking(checkup, &cached, &tag.name)).then_some(found)
     })
     .collect()
+}
+
+/// What can be had back of each tag, by its name.
+pub(super) fn cached_bytes(checkup: &Checkup) -> HashMap<&str, u64> {
+    let mut cached: HashMap<&str, u64> = HashMap::new();
+    for purgeable in &checkup.stats.purgeables {
+        let sum = cached.entry(purgeable.tag.as_deref().unwrap_or(UNTAGGED)).or_default();
+        *sum = sum.saturating_add(purgeable.purgeable_bytes);
+    }
+    cached
 }
 
 fn grown(checkup: &Checkup, before: &TagUsage, tag: &TagUsage, time: Duration) -> Option<Found> {

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cooldown::Cooldown;
+use crate::live_history::{SiteReading, TagReading};
 use crate::reading::{CgroupEvents, MemoryStall, SystemUsage};
 use crate::service::RouteStats;
 use crate::stats::HeapSampling;
@@ -99,6 +100,25 @@ fn of(sizes: &[u64], shares: &[f64]) -> Stats {
     stats
 }
 
+/// Series of the tags that there are and of sites under them, some of which grow.
+fn add_live_bytes(history: &mut History, sizes: &[u64]) {
+    for minute in 0..60 {
+        let size = sizes[minute as usize % sizes.len()];
+        let live_bytes = if sizes.len().is_multiple_of(2) { size } else { minute * (size >> 8) };
+        let names = ["pages", "untagged", "v\u{1b}"];
+        let tags = names.map(|name| TagReading { name: name.into(), live_bytes });
+        let site = |key| SiteReading {
+            key,
+            tag: "pages".into(),
+            stack: vec![size; 127],
+            samples: size,
+            live_bytes,
+        };
+        let sites = [sizes[0], 1, 2, 3].map(site);
+        history.add_live_bytes(Duration::from_secs(60 * minute), tags.into(), sites.into());
+    }
+}
+
 fn usage(blocks: u64) -> Usage {
     let mut usage = bursar_alloc::usage();
     (usage.unattributed_blocks_total, usage.thread_slots_refused_total) = (blocks, blocks);
@@ -120,10 +140,12 @@ proptest! {
             let level = PressureLevel::ABOVE_NORMAL[index % 3];
             past.add_reading(Duration::from_secs(seconds), sample, finding, level);
         }
+        add_live_bytes(&mut past, &sizes);
         let checkup = Checkup::new(of(&sizes, &shares))
             .with_earlier(of(&before, &shares))
             .with_history(past)
-            .with_usage(usage(sizes[0]));
+            .with_usage(usage(sizes[0]))
+            .with_stacks([(sizes[0], vec!["w\u{1b}\n".repeat(10_000); 1000])].into());
         let advice = examine(&checkup);
         prop_assert!(advice.is_sorted_by_key(|advice| std::cmp::Reverse(advice.severity)));
         let text: String = advice.iter().map(ToString::to_string).collect();

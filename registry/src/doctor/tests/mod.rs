@@ -3,6 +3,7 @@
 mod container;
 mod hostile;
 mod isolation;
+mod leaks;
 mod memory;
 mod purgeables;
 mod running;
