@@ -26,14 +26,15 @@
 //! The modules, lowest first; each knows only those above it: `reading`, `budget`, `profile`,
 //! `pressure`, `growth`, `purge`, `ladder`, `report`, `cooldown` and `cpu_share` are pure and may
 //! know each other; `config` is every setting; `clock` and `source` bring time and usage in;
-//! `limit_budget` makes a budget of a limit; `registry` knows whom to ask; `thinned` and `history`
-//! keep what was; `asks` and `room` are what others ask of a monitor and of the budget without
-//! waiting, `signal` and `status` what they read; `stats` is all that is read at one moment, and
-//! `doctor` what is to be said of that; `telemetry` tells others of what happens; `cleanup` carries
-//! a plan out; `monitor` puts them together; `trace` and `replay` record a run and play it again;
-//! `bursar` is what a user holds, and `builder` makes it; `try_lock` is how a purge takes a lock;
-//! `managed` is what people put into services, and `adapter` what they have there already;
-//! `service` is what is seen of requests, and served of all this.
+//! `limit_budget` makes a budget of a limit; `registry` knows whom to ask; `thinned`, `trend`,
+//! `live_history` and `history` keep what was, and say what of it grows; `asks` and `room` are what
+//! others ask of a monitor and of the budget without waiting, `signal` and `status` what they read;
+//! `stats` is all that is read at one moment, and `doctor` what is to be said of that; `telemetry`
+//! tells others of what happens; `cleanup` carries a plan out; `monitor` puts them together; `trace`
+//! and `replay` record a run and play it again; `bursar` is what a user holds, and `builder` makes
+//! it; `try_lock` is how a purge takes a lock; `managed` is what people put into services, and
+//! `adapter` what they have there already; `service` is what is seen of requests, and served of all
+//! this.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]

@@ -29,8 +29,8 @@ use self::found::{Found, Kinds, largest};
 /// one severity the largest. Nothing is found in a healthy one.
 ///
 /// Of one kind, five findings at most are told. No figures make it panic, whoever made them up.
-/// Costs a pass over tags, purgeables, routes and history: some microseconds for each series of live
-/// bytes in it, and up to half a millisecond for one that grows.
+/// Costs a pass over tags, purgeables, routes and history: a microsecond or two for each series of
+/// live bytes in it, and some ten to a hundred for one that grows.
 ///
 /// # Examples
 ///

@@ -66,8 +66,8 @@ const WINDOWS: [f64; 3] = [1.0, 0.5, 0.25];
 /// Judges points in the order of their times, 64 at most. Of windows that end with the last point,
 /// the longest in which they grow without a stop; `None` if they do in none.
 ///
-/// Takes any figures. Costs some microseconds where nothing has grown, and up to half a
-/// millisecond where something has.
+/// Takes any figures. Costs a microsecond or two where nothing has grown, and some ten to a hundred
+/// where something has.
 pub(crate) fn trend(points: impl Iterator<Item = (Duration, u64)>) -> Option<Trend> {
     let dots = dots_of(points);
     let (first, last) = (dots.first()?, dots.last()?);

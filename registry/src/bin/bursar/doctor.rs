@@ -13,12 +13,14 @@ use crate::output::{Colours, complain, print};
 
 /// What is wrong with a service's memory, by which figures, and what to do
 ///
-/// Reads the service twice, some seconds apart, and what it has kept of its run. Exits with 1 if
-/// a finding is critical.
+/// Reads the service twice, some seconds apart, and what it has kept of its run: what leaks slowly
+/// is found there, once the service has run for six minutes or more. Exits with 1 if a finding is
+/// critical.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// How many seconds lie between the two readings. With less than 10 no tag is found to grow,
-    /// with 10 only one that would fill the budget within minutes; 600 find a slow leak
+    /// How many seconds lie between the two readings. They show what grows so fast that it would
+    /// fill the budget within minutes, from 10 on, and how often cleanups are made; with less than
+    /// 10 what the service has kept of its run shows most of it too
     #[arg(
         long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600)
     )]
