@@ -120,8 +120,9 @@ impl Bursar {
     }
 
     /// Plain-language findings from [`stats`](Self::stats), [`history`](Self::history) and
-    /// [`usage`](crate::usage), the gravest first. For rates, [`examine`] a [`Checkup`] with an
-    /// earlier reading. Costs what these three do and a pass over them.
+    /// [`usage`](crate::usage), the gravest first. What leaks slowly is among them, by the history;
+    /// for other rates, [`examine`] a [`Checkup`] with an earlier reading. Costs what these three do
+    /// and a pass over them.
     #[must_use]
     pub fn examine(&self) -> Vec<Advice> {
         let checkup = Checkup::new(self.stats()).with_history(self.history());

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bursar::{
-    AccountingAllocator, Bounds, Bursar, Config, Entry, LimitSource, PressureLevel, PurgeOutcome,
-    PurgeRequest, Purgeable, RebuildCost, RequestLog, RequestScope, RequestUsage, Stats, System,
-    Tag,
+    AccountingAllocator, Bounds, Bursar, Config, Entry, History, LimitSource, PressureLevel,
+    PurgeOutcome, PurgeRequest, Purgeable, RebuildCost, RequestLog, RequestScope, RequestUsage,
+    Stats, System, Tag,
 };
 use serde_json::{Map, Value};
 use turn::take_turn;
@@ -160,6 +160,23 @@ fn what_another_version_says_beside_is_passed_over() {
         let more = |object: &mut Map<_, _>| drop(object.insert("new".to_owned(), "thing".into()));
         assert!(is_read(&reading, &way, more), "{way}");
     }
+}
+
+#[test]
+fn a_history_goes_to_json_and_back_and_that_of_a_version_without_live_bytes_is_read() {
+    let _turn = take_turn();
+    let bursar = Bursar::builder().budget("64MiB").threadless(true).start().unwrap();
+    let history = bursar.history();
+    assert!(history.tag_series().len() > 0, "{history:?}");
+    let mut json = serde_json::to_value(&history).unwrap();
+    assert_eq!(serde_json::from_value::<History>(json.clone()).unwrap(), history);
+
+    let live = json.as_object_mut().unwrap().remove("live").unwrap();
+    let older: History = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!((older.tag_series().len(), older.samples().count()), (0, 1));
+    json["live"] = serde_json::json!({ "tags": live["tags"], "threads": [1, 2] });
+    let newer: History = serde_json::from_value(json).unwrap();
+    assert_eq!(newer.tag_series().len(), history.tag_series().len());
 }
 
 #[test]

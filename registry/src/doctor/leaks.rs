@@ -9,7 +9,7 @@ use super::advice::{AdviceCode, Severity};
 use super::checkup::Checkup;
 use super::found::{Found, Kinds, shown, span};
 use super::stack;
-use super::tags::{SOON, cached_bytes};
+use super::tags::{SOON, UNTAGGED, cached_bytes};
 use crate::live_history::{LivePoint, SiteSeries, TagSeries};
 use crate::trend::{Trend, trend};
 
@@ -110,6 +110,13 @@ fn leaking_tag(checkup: &Checkup, tag: &str, trend: &Trend) -> Found {
         Some(usage) => found.size("live", usage.live_bytes).figure("blocks", usage.live_blocks),
         None => found,
     };
+    if tag == UNTAGGED {
+        return found.remedy(
+            "It is not known whose bytes these are: enter a `Tag` where things are built that are \
+             kept, so that one of them is named; or sample the heap (feature `profile`), which says \
+             what code allocates them",
+        );
+    }
     found.remedy(
         "Look for what is put into it and never taken out: a map without a bound, handles that \
          keep each other alive, tasks that never end; a heap profile (feature `profile`) says \
@@ -159,14 +166,18 @@ fn time_left(checkup: &Checkup, trend: &Trend) -> Duration {
 }
 
 /// A time that is far off is not known to the second.
-const FAR: Duration = Duration::from_secs(3 * 24 * 3600);
+const FAR: Duration = Duration::from_secs(3 * DAY);
+/// Nobody knows what is then.
+const VERY_FAR: Duration = Duration::from_secs(365 * DAY);
+const DAY: u64 = 24 * 3600;
 
 fn figures(checkup: &Checkup, found: Found, trend: &Trend) -> Found {
     let left = time_left(checkup, trend);
     let reached = match (checkup.room_bytes(), left) {
         (0, _) => "no time: it is reached".to_owned(),
         (_, left) if left < FAR => span(left),
-        (_, left) => format!("{} days", left.as_secs() / (24 * 3600)),
+        (_, left) if left < VERY_FAR => format!("{} days", left.as_secs() / DAY),
+        _ => "more than a year".to_owned(),
     };
     found
         .of_bytes(trend.grown_bytes)

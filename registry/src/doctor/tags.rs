@@ -113,7 +113,7 @@ fn over_budget(checkup: &Checkup) -> Vec<Found> {
 }
 
 /// The names that no tag of a user's has.
-const UNTAGGED: &str = "untagged";
+pub(super) const UNTAGGED: &str = "untagged";
 pub(super) const OVERFLOW: &str = "overflow";
 
 /// Most: it is not known whose bytes more than half of the heap are.

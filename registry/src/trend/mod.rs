@@ -11,7 +11,7 @@ mod window;
 use std::time::Duration;
 
 use mann_kendall::confidence;
-use slope::{scatter, slope};
+use slope::slope;
 use window::{Dot, MIN_DOTS, dots_of, median, parts, span};
 
 /// Growth without a stop.
@@ -47,9 +47,6 @@ const GOES_ON: f64 = 1.0 / 3.0;
 /// end. What fills ever more slowly has grown by even steps in its last half and quarter too, but
 /// by smaller ones.
 const KEEPS_UP: f64 = 0.5;
-/// Growth is more than so many times the scatter about its line. A wave of load scatters as much
-/// as it is high.
-const BEYOND_SCATTER: f64 = 3.0;
 /// What grows in one part of the time alone has made a step: of six parts, even growth has a fifth
 /// of it from each to the next, growth that doubles in the time a third, two steps a half each.
 const PARTS: usize = 6;
@@ -94,10 +91,8 @@ fn steady(before: &[Dot], window: &[Dot], mean_rate: f64) -> Option<Trend> {
     let grown = rate * time;
     let levels: Vec<f64> =
         parts(window, PARTS).map(|part| median(part.iter().map(|dot| dot.bytes))).collect();
-    let holds = ends_high(before, window, rate, grown)
-        && grown > BEYOND_SCATTER * scatter(window, rate)
-        && goes_on(window, &levels)
-        && is_no_step(&levels);
+    let holds =
+        ends_high(before, window, rate, grown) && goes_on(window, &levels) && is_no_step(&levels);
     holds.then(|| Trend {
         since: time_of(window[0]),
         until: time_of(window[window.len() - 1]),

@@ -1,10 +1,6 @@
-//! How fast points grow, and how far they lie from that.
+//! How fast points grow.
 
 use super::window::{Dot, median};
-
-/// What makes the median of distances from a line comparable to the standard deviation, where
-/// they are normally distributed.
-const NORMAL: f64 = 1.4826;
 
 /// Bytes a second: the median of the slopes between any two points (Theil 1950, Sen 1968), which
 /// up to a quarter of wild points leave alone. `None` of fewer than two.
@@ -13,13 +9,6 @@ pub(super) fn slope(dots: &[Dot]) -> Option<f64> {
         dots[..index].iter().map(|earlier| (later.bytes - earlier.bytes) / (later.at - earlier.at))
     });
     (dots.len() >= 2).then(|| median(pairs))
-}
-
-/// How far points lie from the line of this slope: the median distance, as a standard deviation.
-pub(super) fn scatter(dots: &[Dot], slope: f64) -> f64 {
-    let above = |dot: &Dot| dot.bytes - slope * (dot.at - dots[0].at);
-    let line = median(dots.iter().map(above));
-    NORMAL * median(dots.iter().map(|dot| (above(dot) - line).abs()))
 }
 
 #[cfg(test)]
@@ -31,22 +20,11 @@ mod tests {
     }
 
     #[test]
-    fn a_wild_point_moves_neither_the_slope_nor_the_scatter() {
+    fn a_wild_point_does_not_move_the_slope() {
         let mut line: Vec<f64> = (0..20).map(|at| 100.0 + 3.0 * f64::from(at)).collect();
         assert_eq!(slope(&dots(&line)), Some(3.0));
-        assert_eq!(scatter(&dots(&line), 3.0), 0.0);
         line[7] = 1e9;
         assert_eq!(slope(&dots(&line)), Some(3.0));
-        assert_eq!(scatter(&dots(&line), 3.0), 0.0);
-    }
-
-    #[test]
-    fn the_scatter_of_points_that_alternate_about_a_line_is_their_distance() {
-        let around = |at: u32| 2.0 * f64::from(at) + if at.is_multiple_of(2) { 5.0 } else { -5.0 };
-        let dots = dots(&(0..40).map(around).collect::<Vec<_>>());
-        // The line is the upper of two in the middle.
-        assert!((scatter(&dots, 2.0) - NORMAL * 10.0).abs() < NORMAL * 10.0 + 1e-9);
-        assert!(scatter(&dots, 2.0) >= 0.0);
     }
 
     #[test]

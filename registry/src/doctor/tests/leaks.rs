@@ -72,6 +72,47 @@ fn a_tag_that_grows_without_a_stop_is_told_with_its_rate_confidence_and_when_the
 }
 
 #[test]
+fn a_budget_that_is_reached_in_days_is_told_by_days_and_one_in_years_as_far_off() {
+    // 1 MiB in the time, and a budget that is reached after 50 times as long.
+    let told = |hours: u64| {
+        let mut history = History::default();
+        for tenth in 0..=600 {
+            let at = Duration::from_secs(hours * 6 * tenth);
+            let tag = TagReading { name: "pages".into(), live_bytes: MIB + MIB * tenth / 600 };
+            history.add_live_bytes(at, vec![tag], Vec::new());
+        }
+        let mut stats = healthy();
+        (stats.uptime, stats.soft_limit_bytes) = (Duration::from_secs(3600 * hours), 52 * MIB);
+        (stats.live_bytes, stats.sample) = (2 * MIB, Sample::default());
+        stats.tags = vec![tag("pages", 2)];
+        stats.purgeables.clear();
+        let advice = examined(stats, history);
+        let leak = advice.iter().find(|advice| advice.code == AdviceCode::LeakingTag);
+        leak.expect("it leaks").to_string()
+    };
+    assert!(told(1).contains("budget reached in 2days 2h"), "{}", told(1));
+    assert!(told(10).contains("budget reached in 20 days"), "{}", told(10));
+    assert!(told(240).contains("budget reached in more than a year"), "{}", told(240));
+}
+
+#[test]
+fn what_is_freed_at_intervals_and_never_all_of_it_is_told_by_its_floor() {
+    // What is kept to be freed is more at once than what leaks in an hour.
+    let sawtooth = |x: f64| 1.0 + 8.0 * x + 14.0 * (x * HOUR as f64 / 70.0).fract();
+    let leak = only(examined(with_tag("sessions", 20), hour("sessions", sawtooth, none)));
+    assert_eq!(leak.code, AdviceCode::LeakingTag);
+    let no_leak = |x: f64| sawtooth(x) - 8.0 * x;
+    assert_eq!(examined(with_tag("sessions", 12), hour("sessions", no_leak, none)), []);
+}
+
+#[test]
+fn of_bytes_without_a_tag_it_is_said_how_they_get_one() {
+    let history = hour("untagged", |x| 4.0 + 6.0 * x, none);
+    let leak = only(examined(healthy(), history));
+    assert!(leak.title.contains("`untagged`") && leak.remedy.contains("enter a `Tag`"), "{leak}");
+}
+
+#[test]
 fn growth_is_not_told_of_what_has_filled_can_be_had_back_is_small_gone_or_of_another_run() {
     let filled = |x: f64| 10.0 * (4.0 * x).min(1.0);
     assert_eq!(examined(with_tag("buffers", 10), hour("buffers", filled, filled)), []);
