@@ -9,7 +9,7 @@ use super::advice::{AdviceCode, Severity};
 use super::checkup::Checkup;
 use super::found::{Found, Kinds, shown, span};
 use super::stack;
-use super::tags::{SOON, UNTAGGED, cached_bytes};
+use super::tags::{SOON, UNTAGGED, cached_bytes, is_cache};
 use crate::live_history::{LivePoint, SiteSeries, TagSeries};
 use crate::trend::{Trend, trend};
 
@@ -46,12 +46,10 @@ fn trend_of_tag(
 ) -> Option<Trend> {
     let trend = trend_of(checkup, series.points())?;
     let tag = checkup.stats.tags.iter().find(|tag| tag.name == series.tag())?;
-    // What fills a cache can be had back: that is what the cache is for.
-    let is_cache = cached.get(series.tag()).is_some_and(|&bytes| bytes >= tag.live_bytes / 2);
     let last_bytes = series.points().next_back().map_or(0, |point| point.live_bytes);
     // Freed since the last point was taken, for the most part.
     let is_freed = last_bytes.saturating_sub(tag.live_bytes) > trend.grown_bytes / 2;
-    (!is_cache && !is_freed).then_some(trend)
+    (!is_cache(cached, tag) && !is_freed).then_some(trend)
 }
 
 /// An estimate is uncertain by its samples: growth is beyond so many standard errors. Of three,
@@ -66,8 +64,7 @@ fn trend_of_site(
 ) -> Option<Trend> {
     let trend = trend_of(checkup, series.points())?;
     let tag = checkup.stats.tags.iter().find(|tag| tag.name == series.tag());
-    let is_cache = tag.zip(cached.get(series.tag()));
-    if is_cache.is_some_and(|(tag, &bytes)| bytes >= tag.live_bytes / 2) {
+    if tag.is_some_and(|tag| is_cache(cached, tag)) {
         return None;
     }
     let (first, last) = ends(&trend, series.points())?;

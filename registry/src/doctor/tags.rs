@@ -42,10 +42,7 @@ fn growing(checkup: &Checkup) -> Vec<Found> {
     let Some(time) = time else { return Vec::new() };
     let earlier = checkup.earlier_tags();
     let cached = cached_bytes(checkup);
-    // What fills a cache can be had back: that is what the cache is for.
-    let is_cache =
-        |tag: &TagUsage| cached.get(&*tag.name).is_some_and(|&bytes| bytes >= tag.live_bytes / 2);
-    let tags = checkup.stats.tags.iter().filter(|tag| !is_cache(tag));
+    let tags = checkup.stats.tags.iter().filter(|tag| !is_cache(&cached, tag));
     tags.filter_map(|tag| {
         let before = earlier.get(&*tag.name)?;
         let found = grown(checkup, before, tag, time)?;
@@ -53,6 +50,11 @@ fn growing(checkup: &Checkup) -> Vec<Found> {
         (!leaks::is_leaking(checkup, &cached, &tag.name)).then_some(found)
     })
     .collect()
+}
+
+/// What fills a cache can be had back: that is what the cache is for.
+pub(super) fn is_cache(cached: &HashMap<&str, u64>, tag: &TagUsage) -> bool {
+    cached.get(&*tag.name).is_some_and(|&bytes| bytes >= tag.live_bytes / 2)
 }
 
 /// What can be had back of each tag, by its name.

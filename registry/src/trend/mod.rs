@@ -47,9 +47,11 @@ const GOES_ON: f64 = 1.0 / 3.0;
 /// end. What fills ever more slowly has grown by even steps in its last half and quarter too, but
 /// by smaller ones.
 const KEEPS_UP: f64 = 0.5;
-/// What grows in one part of the time alone has made a step: of six parts, even growth has a fifth
-/// of it from each to the next, growth that doubles in the time a third, two steps a half each.
+/// Parts of the time whose levels are compared, to tell growth from steps.
 const PARTS: usize = 6;
+/// What has more of its growth than this from one part of the time to the next has made a step. Of
+/// even growth each has a fifth, and of growth by the square of the time the last has a third; of
+/// two steps each has a half.
 const STEP_SHARE: f64 = 0.42;
 /// Of growth that began late, so much is above everything that was before. A wave comes back to
 /// where it was; what began to grow goes on from there.
