@@ -61,9 +61,9 @@ fn the_tag_that_leaks_is_named_and_the_one_whose_cache_has_filled_is_not() {
     let (mut sessions, mut tiles) = (Vec::new(), Vec::new());
     let mut requests = Vec::new();
     service.run(240, |minute| {
-        // A service that was just started answers requests, of which more or less is alive.
+        // What requests hold comes and goes under the same tag, and is more at once.
         requests = SESSIONS.scope(|| vec![0u8; 200 * KIB * (minute as usize * 7 % 5)]);
-        // Nobody takes a session out; of three, two are.
+        // Nobody takes this out.
         sessions.push(SESSIONS.scope(|| vec![0u8; 24 * KIB]));
         if minute < 60 {
             // A cache of its own making, with a bound of 12 MiB.
