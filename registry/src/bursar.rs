@@ -12,6 +12,8 @@ use crate::budget::Budget;
 use crate::builder::{Builder, TagBudgets};
 use crate::doctor::{Advice, Checkup, examine};
 use crate::error::Error;
+#[cfg(feature = "profile")]
+use crate::heap_profile::HeapProfile;
 use crate::history::History;
 use crate::pressure::PressureLevel;
 use crate::registry::{Entry, Registration, Registry};
@@ -122,6 +124,34 @@ impl Bursar {
     pub fn examine(&self) -> Vec<Advice> {
         let checkup = Checkup::new(self.stats()).with_history(self.history());
         examine(&checkup.with_usage(bursar_alloc::usage()))
+    }
+
+    /// Which code keeps which tag's bytes alive now, by the samples that the allocator has taken
+    /// since sampling was switched on: what was allocated before is in none. Addresses only;
+    /// [`HeapProfile::resolve_symbols`] looks names up.
+    ///
+    /// May be called from any thread, also while memory is short: it copies the live samples, some
+    /// hundred bytes each, charged to the tag `bursar`, and reads which files' code the process
+    /// has. A millisecond or so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ProfileOff`] while the heap is not sampled.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), bursar::Error> {
+    /// # let bursar = bursar::Bursar::builder().start()?;
+    /// let mut profile = bursar.heap_profile()?;
+    /// profile.resolve_symbols()?;
+    /// println!("{profile}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "profile")]
+    pub fn heap_profile(&self) -> Result<HeapProfile, Error> {
+        self.handle.heap_profile()
     }
 
     /// Records from here on into `writer`, as lines of JSON (`docs/trace.md`), until the returned

@@ -28,12 +28,13 @@
 //! know each other; `config` is every setting; `clock` and `source` bring time and usage in;
 //! `limit_budget` makes a budget of a limit; `registry` knows whom to ask; `thinned` and `history`
 //! keep what was; `asks` and `room` are what others ask of a monitor and of the budget without
-//! waiting, `signal` and `status` what they read; `stats` is all that is read at one moment, and
-//! `doctor` what is to be said of that; `telemetry` tells others of what happens; `cleanup` carries
-//! a plan out; `monitor` puts them together; `trace` and `replay` record a run and play it again;
-//! `bursar` is what a user holds, and `builder` makes it; `try_lock` is how a purge takes a lock;
-//! `managed` is what people put into services, and `adapter` what they have there already;
-//! `service` is what is seen of requests, and served of all this.
+//! waiting, `signal` and `status` what they read; `heap_profile` is which code keeps which tag's
+//! bytes alive; `stats` is all that is read at one moment, and `doctor` what is to be said of that;
+//! `telemetry` tells others of what happens; `cleanup` carries a plan out; `monitor` puts them
+//! together; `trace` and `replay` record a run and play it again; `bursar` is what a user holds,
+//! and `builder` makes it; `try_lock` is how a purge takes a lock; `managed` is what people put into
+//! services, and `adapter` what they have there already; `service` is what is seen of requests, and
+//! served of all this.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
@@ -53,6 +54,8 @@ mod cpu_share;
 mod doctor;
 mod error;
 mod growth;
+#[cfg(any(feature = "cli", feature = "profile"))]
+mod heap_profile;
 mod history;
 mod ladder;
 mod limit_budget;
@@ -108,6 +111,10 @@ pub use crate::config::{Config, RequestSettings};
 pub use crate::cooldown::Cooldown;
 pub use crate::doctor::{Advice, AdviceCode, Checkup, Figure, Severity, examine};
 pub use crate::error::{Error, InvalidVariable};
+#[cfg(any(feature = "cli", feature = "profile"))]
+pub use crate::heap_profile::{
+    HeapProfile, Site as HeapProfileSite, StackEnd as HeapProfileStackEnd,
+};
 pub use crate::history::{History, LevelChange, SamplePoint};
 pub use crate::ladder::{Ask, Candidate, Ladder, Plan, PlannedStage, Stage};
 pub use crate::managed::{
