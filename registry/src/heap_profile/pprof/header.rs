@@ -7,26 +7,27 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const NAME: &str = "bursar-heap-profile";
 /// The version of what follows.
 const FORMAT: u64 = 1;
-/// What the comment of a module begins with.
-const MODULE: &str = "bursar-module";
 
 /// Moments are in milliseconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) run: u64,
     pub(super) taken_at: u64,
     pub(super) since: Option<u64>,
     pub(super) samples_total: u64,
     pub(super) samples_lost_total: u64,
+    /// Where in memory the file of each mapping begins.
+    pub(super) bases: Vec<u64>,
 }
 
 impl Header {
     pub(super) fn write(&self) -> String {
-        let Self { run, taken_at, since, samples_total, samples_lost_total } = self;
+        let Self { run, taken_at, since, samples_total, samples_lost_total, bases } = self;
         let since = since.map(|since| format!(" since_unix_ms={since}")).unwrap_or_default();
+        let bases = bases.iter().map(|base| format!("{base:x}")).collect::<Vec<_>>().join(",");
         format!(
             "{NAME} format={FORMAT} run={run} taken_unix_ms={taken_at}{since} \
-             samples_total={samples_total} samples_lost_total={samples_lost_total}"
+             samples_total={samples_total} samples_lost_total={samples_lost_total} bases={bases}"
         )
     }
 
@@ -45,6 +46,7 @@ impl Header {
             FORMAT => {}
             other => return Err(format!("it is in format {other}, and {FORMAT} is read here")),
         }
+        let bases = fields.get("bases").copied().unwrap_or_default().split(',');
         let since = fields.contains_key("since_unix_ms").then(|| number("since_unix_ms"));
         Ok(Self {
             run: number("run")?,
@@ -52,20 +54,9 @@ impl Header {
             since: since.transpose()?,
             samples_total: number("samples_total")?,
             samples_lost_total: number("samples_lost_total")?,
+            bases: bases.filter_map(|base| u64::from_str_radix(base, 16).ok()).collect(),
         })
     }
-}
-
-/// Where in memory the file of a mapping begins.
-pub(super) fn write_module(mapping_id: u64, base: u64) -> String {
-    format!("{MODULE} mapping={mapping_id} base={base:#x}")
-}
-
-/// `None` if it is another comment.
-pub(super) fn read_module(comment: &str) -> Option<(u64, u64)> {
-    let fields = comment.strip_prefix(MODULE)?.strip_prefix(" mapping=")?;
-    let (mapping_id, base) = fields.split_once(" base=0x")?;
-    Some((mapping_id.parse().ok()?, u64::from_str_radix(base, 16).ok()?))
 }
 
 /// Milliseconds since 1970: 0 before.
@@ -92,17 +83,16 @@ mod tests {
                 since,
                 samples_total: 9,
                 samples_lost_total: 0,
+                bases: if since.is_some() { vec![0x55d0_c000_0000, 0] } else { Vec::new() },
             };
             assert_eq!(Header::read(&header.write()), Some(Ok(header)));
         }
-        assert_eq!(read_module(&write_module(3, 0x55d0_c000_0000)), Some((3, 0x55d0_c000_0000)));
     }
 
     #[test]
     fn other_comments_are_passed_over() {
-        for comment in ["", "12 samples were lost", "bursar-heap-profiles a=b", "bursar-module x"] {
+        for comment in ["", "12 samples were lost", "bursar-heap-profiles a=b"] {
             assert_eq!(Header::read(comment), None);
-            assert_eq!(read_module(comment), None);
         }
     }
 

@@ -11,7 +11,7 @@ use super::super::symbols::{Frame, Symbols, fit};
 use super::super::{HeapProfile, Site, StackEnd, tag_of_frame};
 use super::SAMPLE_TYPES;
 use super::bounds::bounded;
-use super::header::{Header, moment, read_module};
+use super::header::{Header, moment};
 use super::schema::{Location, Mapping, Profile, Sample};
 use crate::error::Error;
 
@@ -138,7 +138,8 @@ impl<'a> Reader<'a> {
     fn symbols(&self) -> Result<Symbols, String> {
         let mut symbols = HashMap::new();
         for location in &self.profile.location {
-            if location.line.is_empty() || self.other(location).is_some() {
+            // Nothing is called at 0: what stands there is no call, or makes no sense.
+            if location.line.is_empty() || location.address == 0 {
                 continue;
             }
             if location.line.len() > MAX_INLINED {
@@ -160,19 +161,18 @@ impl<'a> Reader<'a> {
         if self.profile.mapping.len() > MAX_MODULES {
             return Err(format!("it has more than {MAX_MODULES} mappings"));
         }
-        let bases: HashMap<_, _> = comments(self.profile).filter_map(read_module).collect();
-        let module = |mapping: &Mapping| {
+        let module = |(index, mapping): (usize, &Mapping)| {
             let start = mapping.memory_start;
             Ok(Module {
                 start,
                 limit: mapping.memory_limit,
                 file_offset: mapping.file_offset,
-                base: bases.get(&mapping.id).copied().unwrap_or(start),
+                base: self.header.bases.get(index).copied().unwrap_or(start),
                 path: fit(text(self.profile, mapping.filename)?).into(),
                 build_id: fit(text(self.profile, mapping.build_id)?).into(),
             })
         };
-        self.profile.mapping.iter().map(module).collect()
+        self.profile.mapping.iter().enumerate().map(module).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use prost::Message;
 use super::super::symbols::Frame;
 use super::super::trim::OWN_REGEX;
 use super::super::{HeapProfile, Site, StackEnd, tag_frame};
-use super::header::{Header, unix_ms, write_module};
+use super::header::{Header, unix_ms};
 use super::schema::{Function, Label, Line, Location, Mapping, Profile, Sample, ValueType};
 use super::{IN_USE, SAMPLE_TYPES, TAG_LABEL};
 
@@ -24,9 +24,10 @@ impl HeapProfile {
     /// hidden by `drop_frames`. Comments tell of lost samples and of stacks that are not whole.
     ///
     /// Names are in it as far as [`resolve_symbols`](Self::resolve_symbols) has found them.
-    /// Without any it is cheap, and has addresses with files and build ids: `go tool pprof`
-    /// finds the names where it has the program's file. Some milliseconds for thousands of sites,
-    /// and some tens of bytes for each.
+    /// Without any it is cheap, and has addresses with files and build ids: a `pprof` that has the
+    /// program's file finds names there, as well as it can. (That of Go 1.19 looks at the wrong
+    /// place in programs that lld has linked, as it does Rust's on Linux.) Some milliseconds for
+    /// thousands of sites, and some tens of bytes for each.
     ///
     /// # Examples
     ///
@@ -49,6 +50,7 @@ impl HeapProfile {
             since: self.since.map(unix_ms),
             samples_total: self.samples_total,
             samples_lost_total: self.samples_lost_total,
+            bases: self.modules.iter().map(|module| module.base).collect(),
         }
     }
 
@@ -145,7 +147,6 @@ impl Writer {
                 ..Mapping::default()
             };
             self.profile.mapping.push(mapping);
-            self.comment(&write_module(id, module.base));
         }
     }
 
