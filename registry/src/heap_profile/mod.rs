@@ -185,10 +185,11 @@ impl HeapProfile {
         profile
     }
 
-    /// The names of the innermost calls of a site, innermost first, `most` at most: from
-    /// the first on that is neither the allocator's nor the standard library's, with file and
-    /// line where they are known. Empty if there is no such site. Names as
-    /// [`resolve_symbols`](Self::resolve_symbols) has found them.
+    /// The program's innermost calls of a site, `most` at most, the innermost first: without those
+    /// of the allocator and of the standard library, unless there are no others. Each with its
+    /// file and line where they are known, and named as
+    /// [`resolve_symbols`](Self::resolve_symbols) has found it. Empty if there is no such site. A
+    /// pass over the sites.
     #[must_use]
     pub fn top_frames(&self, key: u64, most: usize) -> Vec<String> {
         let site = self.sites.iter().find(|site| site.key() == key);

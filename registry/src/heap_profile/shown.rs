@@ -49,10 +49,14 @@ impl HeapProfile {
     /// As [`top_frames`](Self::top_frames), of a site of this profile.
     pub(super) fn top_frames_of(&self, site: &Site, most: usize) -> Vec<String> {
         let calls = self.shown(site);
-        let is_programs = |call: &Shown<'_>| !is_library(&call.name);
+        let is_programs = |call: &&Shown<'_>| !is_library(&call.name);
+        let programs = calls.iter().filter(is_programs).take(most).map(with_place);
+        let programs: Vec<_> = programs.collect();
+        if !programs.is_empty() {
+            return programs;
+        }
         // Of a stack in the library alone all of it.
-        let first = calls.iter().position(is_programs).unwrap_or(0);
-        calls.iter().skip(first).take(most).map(with_place).collect()
+        calls.iter().take(most).map(with_place).collect()
     }
 }
 
@@ -114,12 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn the_top_is_the_programs_innermost_call_with_file_and_line() {
+    fn the_top_is_the_programs_innermost_calls_with_file_and_line() {
         let site = site("images", &[1, 2, 3, 4, 5, 6], 10);
         let profile = profile(std::slice::from_ref(&site)).named(&NAMES);
         let top = profile.top_frames(site.key(), 2);
         assert_eq!(top, ["shop::decode (src/main.rs:7)", "shop::load (src/main.rs:7)"]);
-        assert_eq!(profile.top_frames(site.key(), usize::MAX).len(), 4);
+        let whole = profile.top_frames(site.key(), usize::MAX);
+        assert_eq!(whole[2..], ["main (src/main.rs:7)"], "without the library's calls");
         assert_eq!(profile.top_frames(site.key() ^ 1, 2), [""; 0]);
     }
 

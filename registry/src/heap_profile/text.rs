@@ -62,7 +62,7 @@ impl HeapProfile {
     fn fmt_site(&self, f: &mut fmt::Formatter<'_>, site: &Site) -> fmt::Result {
         let bytes = size(site.live_bytes, self.since.is_some());
         let (blocks, samples) = (site.live_blocks, site.samples);
-        write!(f, "\n\n{bytes:>11}  {}  ({blocks} blocks by {samples} samples)", site.tag)?;
+        write!(f, "\n\n{bytes:>11}  {}  ({blocks} blocks, {samples} sampled)", site.tag)?;
         for call in self.top_frames_of(site, MOST_CALLS) {
             write!(f, "\n             {call}")?;
         }
@@ -109,11 +109,11 @@ mod tests {
         let expected = "\
 heap of 1970-01-02T00:00:00Z: 8.0 MiB live in 2 sites, estimated by a sample every 512.0 KiB or so
 
-    8.0 MiB  images  (8388608 blocks by 1 samples)
+    8.0 MiB  images  (8388608 blocks, 1 sampled)
              shop::load (src/main.rs:7)
              main (src/main.rs:7)
 
-    3.0 KiB  sounds  (3072 blocks by 1 samples)
+    3.0 KiB  sounds  (3072 blocks, 1 sampled)
              main (src/main.rs:7)";
         assert_eq!(profile.to_string(), expected);
     }

@@ -127,7 +127,7 @@ fn is_empty(directory: &Path) -> bool {
 fn the_largest_sites_are_shown_with_their_tags_and_calls() {
     let text = stdout(&run(&serving(&shop()), &[]), 0);
     assert!(text.starts_with("heap of 2027-01-15T08:00:00Z: 4.0 MiB live in 2 sites"), "{text}");
-    assert!(text.contains("    3.0 MiB  images  (3145728 blocks by 1 samples)\n"), "{text}");
+    assert!(text.contains("    3.0 MiB  images  (3145728 blocks, 1 sampled)\n"), "{text}");
     assert!(text.contains("\n             shop::decode\n             main\n"), "{text}");
     assert!(text.contains("sounds"), "{text}");
 }
