@@ -260,6 +260,7 @@ mod official {
 
 /// By the tool itself. Where it is not installed, the tests say that they are skipped.
 mod tool {
+    use std::io::{self, Write};
     use std::process::Command;
 
     use super::*;
@@ -267,7 +268,8 @@ mod tool {
     /// What `go tool pprof` says, or `None` if there is none.
     fn pprof(arguments: &[&str], profiles: &[(&str, &HeapProfile)]) -> Option<String> {
         if Command::new("go").arg("version").output().is_err() {
-            eprintln!("skipped: `go tool pprof` is not installed");
+            // Not by a macro: what those print is shown of tests that fail.
+            let _ = writeln!(io::stderr(), "skipped: `go tool pprof` is not installed");
             return None;
         }
         let directory = tempfile::tempdir().unwrap();

@@ -26,7 +26,7 @@ impl HeapProfile {
     /// Names are in it as far as [`resolve_symbols`](Self::resolve_symbols) has found them.
     /// Without any it is cheap, and has addresses with files and build ids: a `pprof` that has the
     /// program's file finds names there, as well as it can. (That of Go 1.19 looks at the wrong
-    /// place in programs that lld has linked, as it does Rust's on Linux.) Some milliseconds for
+    /// place in programs that lld has linked, as Rust has it do on x86-64 Linux.) Some milliseconds for
     /// thousands of sites, and some tens of bytes for each.
     ///
     /// # Examples
