@@ -4,7 +4,7 @@ mod asks;
 mod calls;
 mod handle;
 #[cfg(feature = "profile")]
-mod sampling;
+mod heap_profile;
 mod thread;
 mod turn;
 
@@ -12,6 +12,8 @@ use bursar_alloc::Tag;
 
 use crate::budget::Budget;
 use crate::builder::{Builder, TagBudgets};
+#[cfg(feature = "profile")]
+use crate::doctor::AdviceCode;
 use crate::doctor::{Advice, Checkup, examine};
 use crate::error::Error;
 use crate::history::History;
@@ -126,7 +128,15 @@ impl Bursar {
     #[must_use]
     pub fn examine(&self) -> Vec<Advice> {
         let checkup = Checkup::new(self.stats()).with_history(self.history());
-        examine(&checkup.with_usage(bursar_alloc::usage()))
+        let checkup = checkup.with_usage(bursar_alloc::usage());
+        let advice = examine(&checkup);
+        #[cfg(feature = "profile")]
+        if advice.iter().any(|advice| advice.code == AdviceCode::LeakingSite)
+            && let Ok(checkup) = self.with_names(checkup)
+        {
+            return examine(&checkup);
+        }
+        advice
     }
 
     /// Records from here on into `writer`, as lines of JSON (`docs/trace.md`), until the returned

@@ -223,6 +223,60 @@ pub enum Error {
     #[error("this Bursar is not running: it was stopped, or the process is a forked child")]
     NotRunning,
 
+    /// The allocator does not sample, so there is no heap profile.
+    #[error(
+        "no heap profile is taken: the heap is not sampled; `Builder::sampling_interval`, \
+         BURSAR_SAMPLING_INTERVAL=512KiB or `Bursar::start_sampling` switches it on"
+    )]
+    ProfileOff,
+
+    /// Another thread looks the names of a heap profile up.
+    #[error(
+        "the names of another heap profile are being looked up, one at a time; try again once \
+         that is done, or take the profile without names"
+    )]
+    ProfileBusy,
+
+    /// The names of a heap profile cannot be looked up in this process.
+    #[error("the names of a heap profile cannot be had here: {reason}; take it without names")]
+    SymbolsUnavailable {
+        /// Why.
+        reason: &'static str,
+    },
+
+    /// A heap profile has nothing to draw.
+    #[error(
+        "the heap profile has nothing to draw: no sampled block lives, or nothing has grown; its \
+         text and its pprof can be had all the same"
+    )]
+    EmptyProfile,
+
+    /// A heap profile has no sample of a tag.
+    #[error("the heap profile has no live sample of a tag {given:?}; it has some of: {known}")]
+    UnknownTag {
+        /// What was given.
+        given: String,
+        /// The tags that it has samples of, the largest first; not more than twenty.
+        known: String,
+    },
+
+    /// Two heap profiles cannot be compared.
+    #[error(
+        "the two heap profiles are of different processes, or of different runs of one: there is \
+         no difference to be told; allowed is an earlier one of the same run"
+    )]
+    OtherRun,
+
+    /// What was to be read is no heap profile of Bursar's.
+    #[error(
+        "this is no heap profile that can be read: {reason}; allowed is what Bursar has written \
+         in pprof's format"
+    )]
+    UnreadableProfile {
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// A tag cannot be had.
     #[error(transparent)]
     Tag(#[from] TagError),
@@ -271,6 +325,13 @@ impl Error {
             Self::ServerNotStarted { .. } => "server_not_started",
             Self::InsideCallback => "inside_callback",
             Self::NotRunning => "not_running",
+            Self::ProfileOff => "profile_off",
+            Self::ProfileBusy => "profile_busy",
+            Self::SymbolsUnavailable { .. } => "symbols_unavailable",
+            Self::EmptyProfile => "empty_profile",
+            Self::UnknownTag { .. } => "unknown_tag",
+            Self::OtherRun => "other_run",
+            Self::UnreadableProfile { .. } => "unreadable_profile",
             Self::Tag(_) => "tag",
             #[cfg(feature = "profile")]
             Self::Sampling(_) => "sampling",

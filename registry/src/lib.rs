@@ -29,6 +29,7 @@
 //! `limit_budget` makes a budget of a limit; `registry` knows whom to ask; `thinned`, `trend`,
 //! `live_history` and `history` keep what was, and say what of it grows; `asks` and `room` are what
 //! others ask of a monitor and of the budget without waiting, `signal` and `status` what they read;
+//! `heap_profile` is which code keeps which tag's bytes alive, and `sampling` has it sampled;
 //! `stats` is all that is read at one moment, and `doctor` what is to be said of that; `telemetry`
 //! tells others of what happens; `cleanup` carries a plan out; `monitor` puts them together; `trace`
 //! and `replay` record a run and play it again; `bursar` is what a user holds, and `builder` makes
@@ -54,6 +55,8 @@ mod cpu_share;
 mod doctor;
 mod error;
 mod growth;
+#[cfg(any(feature = "cli", feature = "profile"))]
+mod heap_profile;
 mod history;
 mod ladder;
 mod limit_budget;
@@ -115,6 +118,10 @@ pub use crate::config::{Config, RequestSettings};
 pub use crate::cooldown::Cooldown;
 pub use crate::doctor::{Advice, AdviceCode, Checkup, Figure, Severity, examine};
 pub use crate::error::{Error, InvalidVariable};
+#[cfg(any(feature = "cli", feature = "profile"))]
+pub use crate::heap_profile::{
+    HeapProfile, Site as HeapProfileSite, StackEnd as HeapProfileStackEnd,
+};
 pub use crate::history::{History, LevelChange, SamplePoint};
 pub use crate::ladder::{Ask, Candidate, Ladder, Plan, PlannedStage, Stage};
 pub use crate::live_history::{LivePoint, SiteSeries, TagSeries};

@@ -6,6 +6,10 @@ use super::Turn;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::config::RequestSettings;
+#[cfg(feature = "profile")]
+use crate::error::Error;
+#[cfg(feature = "profile")]
+use crate::heap_profile::{self, HeapProfile};
 use crate::history::History;
 use crate::registry::Registry;
 use crate::stats::Stats;
@@ -39,5 +43,10 @@ impl Handle {
 
     pub(crate) fn history(&self) -> History {
         self.shared.lock().history.clone()
+    }
+
+    #[cfg(feature = "profile")]
+    pub(crate) fn heap_profile(&self) -> Result<HeapProfile, Error> {
+        heap_profile::take()
     }
 }

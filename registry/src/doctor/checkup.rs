@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use bursar_alloc::{TagUsage, Usage};
 
+#[cfg(any(feature = "cli", feature = "profile"))]
+use crate::heap_profile::HeapProfile;
 use crate::history::History;
+#[cfg(any(feature = "cli", feature = "profile"))]
+use crate::live_history::SiteSeries;
 use crate::pressure::PressureLevel;
 use crate::stats::{PurgeableStats, Stats};
 
@@ -21,6 +25,10 @@ pub struct Checkup {
     pub(super) usage: Option<Usage>,
     pub(super) stacks: HashMap<u64, Vec<String>>,
 }
+
+/// Calls of a place in the code that are named: as many as fit into a line.
+#[cfg(any(feature = "cli", feature = "profile"))]
+const NAMED_CALLS: usize = 6;
 
 /// What is less than this part of the budget is not worth a finding: below 1/64 of it, nothing
 /// would be won by doing something about it. The monitor goes by the same part.
@@ -76,6 +84,24 @@ impl Checkup {
     #[must_use]
     pub fn with_stacks(self, stacks: HashMap<u64, Vec<String>>) -> Self {
         Self { stacks, ..self }
+    }
+
+    /// As [`with_stacks`](Self::with_stacks), with what a heap profile of the same run knows: the
+    /// names that [`HeapProfile::resolve_symbols`](crate::HeapProfile::resolve_symbols) has found,
+    /// or that a file has. After [`with_history`](Self::with_history).
+    #[cfg(any(feature = "cli", feature = "profile"))]
+    #[must_use]
+    pub fn with_heap_profile(self, profile: &HeapProfile) -> Self {
+        let keys = self.sites().map(SiteSeries::key);
+        let named = keys.map(|key| (key, profile.top_frames(key, NAMED_CALLS)));
+        let stacks = named.filter(|(_, names)| !names.is_empty()).collect();
+        self.with_stacks(stacks)
+    }
+
+    /// The places in the code whose bytes were kept.
+    #[cfg(any(feature = "cli", feature = "profile"))]
+    pub(crate) fn sites(&self) -> impl Iterator<Item = &SiteSeries> {
+        self.history.iter().flat_map(History::site_series)
     }
 
     /// Whether so many bytes are worth a finding.

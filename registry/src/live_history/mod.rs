@@ -2,13 +2,11 @@
 //! hold most, in bounded memory.
 //!
 //! `series` is what is kept of one, `largest` which are kept, `tag` and `site` what they are of,
-//! `site_key` how a place is known again, `wire` what of them is read from elsewhere.
+//! `wire` what of them is read from elsewhere.
 
 mod largest;
 mod series;
 mod site;
-#[cfg(any(test, feature = "profile"))]
-mod site_key;
 mod tag;
 #[cfg(feature = "serde")]
 mod wire;
@@ -21,8 +19,6 @@ pub use self::tag::TagSeries;
 
 pub(crate) use self::series::SPACING;
 pub(crate) use self::site::SiteReading;
-#[cfg(feature = "profile")]
-pub(crate) use self::site_key::{StackTail, site_key};
 pub(crate) use self::tag::TagReading;
 
 /// Series of either kind that are kept. Below a 64th of the budget growth is worth no finding, and

@@ -87,7 +87,14 @@ fn details(error: &Error) -> Vec<(String, String)> {
             fields!(asked_bytes, free_bytes, soft_limit_bytes)
         }
         Error::ServerNotStarted { address, reason } => fields!(address, reason),
-        Error::AlreadyStarted
+        Error::SymbolsUnavailable { reason } => fields!(reason),
+        Error::UnknownTag { given, known } => fields!(given, known),
+        Error::UnreadableProfile { reason } => fields!(reason),
+        Error::ProfileOff
+        | Error::ProfileBusy
+        | Error::EmptyProfile
+        | Error::OtherRun
+        | Error::AlreadyStarted
         | Error::NotInstalled
         | Error::InsideCallback
         | Error::NotRunning

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use bursar_alloc::{Collect, Collected, TagHandle, TagUsage, Watch};
 #[cfg(feature = "profile")]
-use bursar_alloc::{HeapSite, StackEnd};
+use bursar_alloc::HeapSite;
 
 use super::surroundings::{Surroundings, Unavailable};
 use super::{LimitReport, Limits, Process};
 use crate::budget::Budget;
 use crate::clock::Clock;
-use crate::live_history::{SiteReading, TagReading};
 #[cfg(feature = "profile")]
-use crate::live_history::{StackTail, site_key};
+use crate::heap_profile::Site;
+use crate::live_history::{SiteReading, TagReading};
 use crate::pressure::{Sample, TagExcess};
 
 /// What a monitor sees of the process, and how it has pages given back.
@@ -198,19 +198,9 @@ fn read_heap(sample: &mut Sample, live_bytes: u64) {
 
 #[cfg(feature = "profile")]
 fn site_reading(site: HeapSite) -> SiteReading {
-    let tail = match site.stack_end {
-        StackEnd::Root => StackTail::Root,
-        StackEnd::TooDeep => StackTail::TooDeep,
-        _ => StackTail::NotUnwound,
-    };
-    let stack: Vec<u64> = site.stack.iter().map(|&address| address as u64).collect();
-    SiteReading {
-        key: site_key(&site.tag, stack.iter().copied(), tail),
-        tag: site.tag,
-        stack,
-        samples: site.samples,
-        live_bytes: site.live_bytes,
-    }
+    let (samples, live_bytes) = (site.samples, site.live_bytes);
+    let site = Site::from(site);
+    SiteReading { key: site.key(), tag: site.tag, stack: site.stack, samples, live_bytes }
 }
 
 /// The footprint now, apart from any monitor.

@@ -3,6 +3,8 @@
 
 mod doctor;
 mod hostile;
+#[cfg(unix)]
+mod profile;
 mod replay;
 mod server;
 mod status;

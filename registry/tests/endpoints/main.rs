@@ -3,6 +3,8 @@
 #![cfg(feature = "handlers")]
 
 mod mounted;
+#[cfg(feature = "profile")]
+mod profile;
 #[path = "../turn/mod.rs"]
 mod turn;
 

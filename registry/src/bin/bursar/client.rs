@@ -6,14 +6,14 @@
 use std::io;
 use std::time::Duration;
 
-use bursar::{Envelope, FORMAT_HEADER, FORMAT_VERSION, History, Stats};
+use bursar::{Envelope, FORMAT_HEADER, FORMAT_VERSION, HeapProfile, History, Stats};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -24,7 +24,8 @@ use crate::address::Address;
 use crate::failure::{Failure, Kind};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const MAX_BODY_BYTES: usize = 16 << 20;
+/// Of an answer, and of a file that was made of one.
+pub(crate) const MAX_BODY_BYTES: usize = 16 << 20;
 const MAX_HEAD_BYTES: usize = 64 << 10;
 const MAX_HEADERS: usize = 64;
 
@@ -34,6 +35,12 @@ const MAX_HEADERS: usize = 64;
 pub(crate) struct Client {
     address: Address,
     timeout: Duration,
+}
+
+/// What was answered, by Bursar.
+struct Answer {
+    status: StatusCode,
+    body: Bytes,
 }
 
 /// The task that moves a connection's bytes, which ends with the question.
@@ -73,37 +80,66 @@ impl Client {
         serde_json::from_str(data.get()).map_err(|error| self.unreadable(endpoint, error))
     }
 
+    /// Which code keeps what alive: all of it, or one tag's.
+    pub(crate) async fn profile(&self, tag: Option<&str>) -> Result<HeapProfile, Failure> {
+        let endpoint = "profile";
+        let query = tag.map(|tag| format!("?tag={}", encoded(tag))).unwrap_or_default();
+        let answer = self.answer(endpoint, &query).await?;
+        if answer.status == StatusCode::OK {
+            let profile = HeapProfile::from_pprof(&answer.body);
+            return profile.map_err(|error| self.unreadable(endpoint, error));
+        }
+        // A refusal has no data to speak of.
+        Err(match self.data_of::<IgnoredAny>(endpoint, &answer.body) {
+            Err(failure) if answer.status == StatusCode::NOT_FOUND => failure.and(
+                "; does the service serve its heap profile? See `Endpoints::profile` of a bursar \
+                 with the feature `profile`",
+            ),
+            Err(failure) => failure,
+            Ok(_) => self.unreadable(endpoint, answer.status),
+        })
+    }
+
     /// An endpoint's data as it was sent.
     pub(crate) async fn data(&self, endpoint: &str) -> Result<Box<RawValue>, Failure> {
-        let body = match timeout(self.timeout, self.body(endpoint)).await {
-            Ok(body) => body?,
-            Err(_) => {
-                let limit = humantime::format_duration(self.timeout);
-                return Err(self.failure(
-                    Kind::Late,
-                    endpoint,
-                    format!("no whole answer within {limit}; is the service stuck? Try --timeout"),
-                ));
-            }
-        };
+        let answer = self.answer(endpoint, "").await?;
         // The data stays text until it is known what to make of it.
-        let envelope: Envelope<Box<RawValue>> =
-            serde_json::from_slice(&body).map_err(|error| self.unreadable(endpoint, error))?;
+        self.data_of(endpoint, &answer.body)
+    }
+
+    fn data_of<T: DeserializeOwned>(&self, endpoint: &str, body: &[u8]) -> Result<T, Failure> {
+        let envelope: Envelope<T> =
+            serde_json::from_slice(body).map_err(|error| self.unreadable(endpoint, error))?;
         envelope.into_result().map_err(|refusal| {
             self.failure(Kind::NotBursar, endpoint, format!("refused: {refusal}"))
         })
     }
 
-    async fn body(&self, endpoint: &str) -> Result<Bytes, Failure> {
+    /// What an endpoint answers in time, to a query that is empty or begins with `?`.
+    async fn answer(&self, endpoint: &str, query: &str) -> Result<Answer, Failure> {
+        match timeout(self.timeout, self.ask(endpoint, query)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let limit = humantime::format_duration(self.timeout);
+                Err(self.failure(
+                    Kind::Late,
+                    endpoint,
+                    format!("no whole answer within {limit}; is the service stuck? Try --timeout"),
+                ))
+            }
+        }
+    }
+
+    async fn ask(&self, endpoint: &str, query: &str) -> Result<Answer, Failure> {
         match &self.address {
             Address::Tcp { host, port, .. } => {
                 let connecting = TcpStream::connect((host.as_str(), *port));
-                self.exchange(self.connected(endpoint, connecting).await?, endpoint).await
+                self.exchange(self.connected(endpoint, connecting).await?, endpoint, query).await
             }
             #[cfg(unix)]
             Address::Unix { path } => {
                 let connecting = tokio::net::UnixStream::connect(path);
-                self.exchange(self.connected(endpoint, connecting).await?, endpoint).await
+                self.exchange(self.connected(endpoint, connecting).await?, endpoint, query).await
             }
             #[cfg(not(unix))]
             Address::Unix { .. } => Err(self.failure(
@@ -142,7 +178,7 @@ impl Client {
         }
     }
 
-    async fn exchange<S>(&self, stream: S, endpoint: &str) -> Result<Bytes, Failure>
+    async fn exchange<S>(&self, stream: S, endpoint: &str, query: &str) -> Result<Answer, Failure>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -163,7 +199,7 @@ impl Client {
             let _ = connection.await;
         });
         let _driver = Driver(driving.abort_handle());
-        let request = Request::get(self.address.path(endpoint))
+        let request = Request::get(self.address.path(endpoint) + query)
             .header(header::HOST, self.address.authority())
             .header(header::USER_AGENT, concat!("bursar/", env!("CARGO_PKG_VERSION")))
             .header(header::ACCEPT, "application/json")
@@ -172,8 +208,10 @@ impl Client {
             .map_err(|error| self.failure(Kind::Usage, endpoint, error.to_string()))?;
         let response = sender.send_request(request).await.map_err(broken)?;
         self.check_head(&response, endpoint)?;
+        let status = response.status();
         let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
-        body.map(http_body_util::Collected::to_bytes).map_err(|error| {
+        let body = body.map(http_body_util::Collected::to_bytes);
+        body.map(|body| Answer { status, body }).map_err(|error| {
             let what = match error.downcast_ref::<LengthLimitError>() {
                 Some(_) => format!("an answer of more than {} MiB", MAX_BODY_BYTES >> 20),
                 None => format!("the answer broke off ({error}); was the service stopped?"),
@@ -229,5 +267,27 @@ impl Client {
 
     fn failure(&self, kind: Kind, endpoint: &str, what: impl std::fmt::Display) -> Failure {
         Failure::new(kind, format!("{} of {}: {what}", endpoint, self.address))
+    }
+}
+
+/// A value of a query, percent-encoded.
+fn encoded(value: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte);
+    let encode = |byte: u8| match byte {
+        plain if is_plain(plain) => char::from(plain).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    value.bytes().map(encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_for_a_query_is_encoded() {
+        assert_eq!(encoded("images/thumbs:1"), "images/thumbs:1");
+        assert_eq!(encoded("a&b=c d\r\n#?%"), "a%26b%3Dc%20d%0D%0A%23%3F%25");
+        assert_eq!(encoded("\u{e9}"), "%C3%A9");
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bursar::{Advice, Checkup, PressureLevel, Severity, examine};
+use bursar::{Advice, AdviceCode, Checkup, PressureLevel, Severity, examine};
 use clap::Args;
 
 use crate::client::Client;
@@ -38,7 +38,15 @@ pub(crate) async fn run(client: &Client, options: &Options) -> Result<ExitCode, 
     }
     tokio::time::sleep(Duration::from_secs(options.seconds)).await;
     let (stats, history) = (client.stats().await?, client.history().await?);
-    let advice = examine(&Checkup::new(stats).with_earlier(earlier).with_history(history));
+    let mut checkup = Checkup::new(stats).with_earlier(earlier).with_history(history);
+    let mut advice = examine(&checkup);
+    // Names take the service some time to look up, and are asked for only if they are to be shown.
+    if advice.iter().any(|advice| advice.code == AdviceCode::LeakingSite)
+        && let Ok(profile) = client.profile(None).await
+    {
+        checkup = checkup.with_heap_profile(&profile);
+        advice = examine(&checkup);
+    }
     if options.json {
         let failed = |error| Failure::new(Kind::File, format!("no JSON of the findings: {error}"));
         print(&serde_json::to_string_pretty(&advice).map_err(failed)?)?;

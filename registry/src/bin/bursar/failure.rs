@@ -15,7 +15,7 @@ Exit codes:
   4  no answer in time
   5  what answered is not Bursar, or its answer could not be read
   6  the service answers in another version of the format
-  7  a file could not be read or written, or is no trace";
+  7  a file could not be read or written, or is no trace or profile";
 
 /// The kinds of failures, each with its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,11 @@ impl Failure {
     pub(crate) fn new(kind: Kind, message: impl fmt::Display) -> Self {
         let message = plain(&message.to_string()).replace(['\n', '\t'], " ");
         Self { kind, message: shortened(message) }
+    }
+
+    /// With more to be said at the end.
+    pub(crate) fn and(self, more: &str) -> Self {
+        Self::new(self.kind, self.message + more)
     }
 
     pub(crate) fn exit_code(&self) -> u8 {

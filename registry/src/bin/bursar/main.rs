@@ -14,6 +14,7 @@ mod failure;
 mod json;
 mod options;
 mod output;
+mod profile;
 mod replay;
 mod runtime;
 mod signals;
@@ -49,6 +50,7 @@ enum Command {
     Status(status::Options),
     Top(top::Options),
     Doctor(doctor::Options),
+    Profile(profile::Options),
     Watch(watch::Options),
     Replay(Box<replay::Options>),
 }
@@ -73,6 +75,10 @@ fn run(options: Options) -> Result<ExitCode, Failure> {
             runtime::block_on(top::run(&client, options)).map(|()| ExitCode::SUCCESS)
         }
         Command::Doctor(options) => runtime::block_on(doctor::run(&connection.client()?, options)),
+        Command::Profile(options) => {
+            let client = connection.client()?;
+            runtime::block_on(profile::run(&client, options)).map(|()| ExitCode::SUCCESS)
+        }
         Command::Watch(options) => {
             let client = connection.client()?;
             runtime::block_on(watch::run(&client, options)).map(|()| ExitCode::SUCCESS)

@@ -9,8 +9,13 @@ use crate::failure::{Failure, Kind};
 /// Writes text and a line feed to the standard output. Whoever has stopped reading is not told
 /// more.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(format!("{text}\n").as_bytes())
+}
+
+/// Likewise, bytes as they are.
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(Kind::File, format!("the output could not be written: {error}")))
         }

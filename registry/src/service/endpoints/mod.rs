@@ -2,6 +2,10 @@
 
 mod accept;
 mod answer;
+#[cfg(feature = "profile")]
+mod profile;
+#[cfg(feature = "profile")]
+mod query;
 mod route;
 
 use std::convert::Infallible;
@@ -9,7 +13,7 @@ use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use serde::Serialize;
 
@@ -30,6 +34,7 @@ use route::Route;
 /// | `/metrics` | [`open_metrics`] where `Accept` prefers it, else [`prometheus_text`] |
 /// | `/stats` | [`Stats`](crate::Stats) in JSON, in an [`Envelope`] |
 /// | `/history` | [`History`](crate::History) likewise |
+/// | `/profile` | a heap profile, if it is switched on: see `Endpoints::profile` |
 /// | `/` | the live page if it is switched on, else a list of these paths |
 ///
 /// [`open_metrics`]: crate::open_metrics
@@ -47,7 +52,7 @@ use route::Route;
 ///
 /// An answer is made on the calling thread, with nothing to wait for but short locks of Bursar's
 /// own; `/metrics` and `/stats` ask each purgeable for its size. `/health` takes some microseconds,
-/// the others some tens and up. What an answer allocates is charged to the tag `bursar`.
+/// the others some tens and up, `/profile` milliseconds to seconds. What an answer allocates is charged to the tag `bursar`.
 ///
 /// # Examples
 ///
@@ -84,6 +89,8 @@ pub struct Endpoints {
     unhealthy_from: PressureLevel,
     #[cfg(feature = "dashboard")]
     dashboard: bool,
+    #[cfg(feature = "profile")]
+    profile: bool,
 }
 
 impl Endpoints {
@@ -95,6 +102,8 @@ impl Endpoints {
             unhealthy_from: PressureLevel::Emergency,
             #[cfg(feature = "dashboard")]
             dashboard: false,
+            #[cfg(feature = "profile")]
+            profile: false,
         }
     }
 
@@ -114,11 +123,35 @@ impl Endpoints {
         self
     }
 
+    /// Whether `/profile` is a heap profile; it is not unless said so, and not found. Its stacks
+    /// tell of the program's inside, and it costs more than all else here.
+    ///
+    /// In the query, `format` is `pprof` (by default), `flamegraph` or `collapsed`; `tag` is the
+    /// one tag that is asked for; `symbols=none` leaves the names of functions to be found by
+    /// `pprof`, and `full` is the default. What it costs, [`HeapProfile::resolve_symbols`] says:
+    /// with names it may take seconds, which the calling thread cannot answer others in (a
+    /// `StatsServer` has another thread for it). While the
+    /// heap is not sampled the answer is 409 with the code `profile_off`; while another profile's
+    /// names are looked up, 503 with `profile_busy`; for a tag, a parameter or a value that is not
+    /// known, 400, with those that are.
+    ///
+    /// ```sh
+    /// go tool pprof http://127.0.0.1:9464/memory/profile
+    /// ```
+    ///
+    /// [`HeapProfile::resolve_symbols`]: crate::HeapProfile::resolve_symbols
+    #[cfg(feature = "profile")]
+    #[must_use]
+    pub fn profile(mut self, profile: bool) -> Self {
+        self.profile = profile;
+        self
+    }
+
     /// The answer to a request, whose body is not looked at. To `HEAD` it is that of `GET` without
     /// the body.
     pub fn respond<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let _tag = BURSAR.enter();
-        let answer = self.answer(request.method(), request.uri().path(), request.headers());
+        let answer = self.answer(request.method(), request.uri(), request.headers());
         answer.into_response(request.method() == Method::HEAD)
     }
 
@@ -133,13 +166,25 @@ impl Endpoints {
             .into_response(request.method() == Method::HEAD)
     }
 
-    fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Answer {
+    /// Whether the answer may take so long that others should not wait for it.
+    #[cfg(feature = "serve")]
+    pub(super) fn takes_long<B>(&self, request: &Request<B>) -> bool {
+        #[cfg(feature = "profile")]
+        return self.profile && Route::of(request.uri().path()) == Some(Route::Profile);
+        #[cfg(not(feature = "profile"))]
+        {
+            let _none_does = (self, request);
+            false
+        }
+    }
+
+    fn answer(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Answer {
         let id = correlation_id(headers);
-        match Route::of(path) {
+        match Route::of(uri.path()).filter(|route| self.serves(*route)) {
             None => refusal(
                 StatusCode::NOT_FOUND,
                 Failure::new("not_found", "there is nothing under this path")
-                    .detail("allowed", Route::ALL.map(Route::path).join(", ")),
+                    .detail("allowed", self.paths().collect::<Vec<_>>().join(", ")),
                 id,
             ),
             Some(_) if !matches!(*method, Method::GET | Method::HEAD) => refusal(
@@ -163,8 +208,22 @@ impl Endpoints {
             }
             Some(Route::Stats) => enveloped(self.handle.stats(), id),
             Some(Route::History) => enveloped(self.handle.history(), id),
+            #[cfg(feature = "profile")]
+            Some(Route::Profile) => self.profile_answer(uri.query(), id),
             Some(Route::Index) => self.index(),
         }
+    }
+
+    fn serves(&self, route: Route) -> bool {
+        match route {
+            #[cfg(feature = "profile")]
+            Route::Profile => self.profile,
+            _ => true,
+        }
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &'static str> {
+        Route::ALL.iter().filter(|route| self.serves(**route)).map(|route| route.path())
     }
 
     fn index(&self) -> Answer {
@@ -172,7 +231,7 @@ impl Endpoints {
         if self.dashboard {
             return Answer::page(super::dashboard::PAGE);
         }
-        Answer::list(&Route::ALL.map(Route::path))
+        Answer::list(self.paths())
     }
 }
 

@@ -8,11 +8,20 @@ pub(super) enum Route {
     Metrics,
     Stats,
     History,
+    #[cfg(feature = "profile")]
+    Profile,
 }
 
 impl Route {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Index, Self::Health, Self::Metrics, Self::Stats, Self::History];
+    pub(super) const ALL: &[Self] = &[
+        Self::Index,
+        Self::Health,
+        Self::Metrics,
+        Self::Stats,
+        Self::History,
+        #[cfg(feature = "profile")]
+        Self::Profile,
+    ];
 
     pub(super) fn path(self) -> &'static str {
         match self {
@@ -21,13 +30,15 @@ impl Route {
             Self::Metrics => "/metrics",
             Self::Stats => "/stats",
             Self::History => "/history",
+            #[cfg(feature = "profile")]
+            Self::Profile => "/profile",
         }
     }
 
     /// What `path` asks for, with or without a slash at its end.
     pub(super) fn of(path: &str) -> Option<Self> {
         let path = path.strip_suffix('/').unwrap_or(path);
-        Self::ALL.into_iter().find(|route| route.path().trim_end_matches('/') == path)
+        Self::ALL.iter().copied().find(|route| route.path().trim_end_matches('/') == path)
     }
 }
 
@@ -37,7 +48,7 @@ mod tests {
 
     #[test]
     fn each_path_is_found_with_and_without_a_slash_at_its_end() {
-        for route in Route::ALL {
+        for &route in Route::ALL {
             assert_eq!(Route::of(route.path()), Some(route));
             assert_eq!(Route::of(&format!("{}/", route.path().trim_end_matches('/'))), Some(route));
         }

@@ -1,7 +1,7 @@
 //! One connection, and what its client may take of memory and time.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn, ready};
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,10 +42,11 @@ impl Default for Limits {
 }
 
 /// Answers a client until one of both has enough.
-pub(super) async fn serve<S, R>(stream: S, limits: Limits, respond: R)
+pub(super) async fn serve<S, R, F>(stream: S, limits: Limits, respond: R)
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    R: Fn(&Request<Incoming>) -> Response<Full<Bytes>>,
+    R: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<Full<Bytes>>>,
 {
     let has_request = Arc::new(AtomicBool::new(false));
     let service = service_fn({
@@ -53,7 +54,8 @@ where
         move |request| {
             // Relaxed: it is read by the same task.
             has_request.store(true, Ordering::Relaxed);
-            ready(Ok::<_, Infallible>(respond(&request)))
+            let answer = respond(request);
+            async { Ok::<_, Infallible>(answer.await) }
         }
     });
     let connection = http1::Builder::new()

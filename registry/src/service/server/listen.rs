@@ -99,7 +99,7 @@ impl Listener {
         limits: Limits,
     ) -> io::Result<()> {
         let reception = Arc::clone(reception);
-        let respond = move |request: &_| reception.respond(request);
+        let respond = move |request| Arc::clone(&reception).answer(request);
         match self {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;

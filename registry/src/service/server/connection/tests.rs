@@ -25,9 +25,9 @@ fn serve_within(
     let respond = {
         let answers = Arc::clone(&answers);
         let body = Bytes::from(vec![b'x'; answer_bytes]);
-        move |_: &Request<Incoming>| {
+        move |_: Request<Incoming>| {
             answers.fetch_add(1, Ordering::Relaxed);
-            Response::new(Full::new(body.clone()))
+            std::future::ready(Response::new(Full::new(body.clone())))
         }
     };
     (client, tokio::spawn(serve(server, limits, respond)), answers)
