@@ -4,12 +4,14 @@
 //! cargo run --release --example service -- --budget "200 MiB"
 //! curl -s http://127.0.0.1:8080/thumbnail/7 > seven.png
 //! bursar --url http://127.0.0.1:9464 status
+//! bursar --url http://127.0.0.1:9464 profile
 //! ```
 //!
 //! Four things are Bursar's here: the global allocator, the start with a budget, the registration
 //! of the caches, and the layer that measures requests and sheds load when memory is exhausted.
 //! What Bursar knows is served on a listener of its own: <http://127.0.0.1:9464> is a live page,
-//! and below it are `/health`, `/metrics`, `/stats` and `/history`.
+//! and below it are `/health`, `/metrics`, `/stats`, `/history` and `/profile`: which code keeps
+//! whose bytes alive.
 
 use axum::Router;
 use axum::extract::MatchedPath;
@@ -34,6 +36,9 @@ use tokio::net::{TcpListener, TcpStream};
 static ALLOCATOR: AccountingAllocator<Jemalloc> = AccountingAllocator::new(Jemalloc);
 
 type Failure = Box<dyn Error + Send + Sync>;
+
+/// Between two allocations whose stacks are kept for the heap profile, on average.
+const SAMPLING_INTERVAL_BYTES: u64 = 512 << 10;
 
 /// Characters of an answer that the self-test prints.
 const SHOWN: usize = 400;
@@ -63,10 +68,14 @@ async fn main() -> Result<(), Failure> {
         false => [options.port, options.stats_port],
     };
     let service = Service::unbounded();
-    let bursar = Bursar::builder().budget(options.budget.as_str()).start()?;
+    let builder = Bursar::builder().budget(options.budget.as_str());
+    let bursar = builder.sampling_interval(SAMPLING_INTERVAL_BYTES).start()?;
     let _registrations = service.register(&bursar)?;
 
-    let endpoints = Endpoints::new(&bursar).unhealthy_from(PressureLevel::Critical).dashboard(true);
+    let endpoints = Endpoints::new(&bursar)
+        .unhealthy_from(PressureLevel::Critical)
+        .dashboard(true)
+        .profile(true);
     let stats = StatsServer::tcp(format!("127.0.0.1:{stats_port}")).start(endpoints)?;
     let stats_address = stats.local_addr().ok_or("the statistics have no address")?;
     println!("statistics on http://{stats_address}");
@@ -119,6 +128,8 @@ async fn self_test(address: SocketAddr, stats: SocketAddr) -> Result<(), Failure
     let metrics = ask(stats, "/metrics").await?;
     let text = String::from_utf8_lossy(metrics.body());
     check("thumbnails are counted", text.contains("{tag=\"thumbnails\"}"))?;
+    let profile = ask(stats, "/profile?symbols=none").await?;
+    check("there is a heap profile", profile.body().starts_with(b"\x1f\x8b"))?;
     let page = ask(stats, "/").await?;
     check("there is a page", page.body().starts_with(b"<!"))?;
     println!("self-test passed");

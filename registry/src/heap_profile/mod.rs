@@ -3,7 +3,7 @@
 //! The allocator samples allocations and keeps the stacks of those that live; a profile is what is
 //! there of them at one moment. Lowest first: `site` is one stack under one tag; `symbols`,
 //! `modules` and `trim` are what is known of addresses and names; `resolve` looks names up in the
-//! running process; `shown` puts them together into the calls that people see; `difference` is of
+//! running process, `qualified` has them with their modules; `shown` puts them together into the calls that people see; `difference` is of
 //! two profiles; `text`, `collapsed`, `flame_graph` and `pprof` are formats.
 //!
 //! Profiles come from files and from other processes, too: what is read is bounded, and nothing
@@ -14,6 +14,8 @@ mod difference;
 mod flame_graph;
 mod modules;
 mod pprof;
+#[cfg(feature = "profile")]
+mod qualified;
 #[cfg(feature = "profile")]
 mod resolve;
 mod shown;

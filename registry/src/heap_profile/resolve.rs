@@ -7,6 +7,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::qualified::qualified;
 use super::symbols::{Frame, Symbols, fit};
 use crate::bursar::BURSAR;
 use crate::error::Error;
@@ -81,7 +82,7 @@ fn frames_at(address: u64, texts: &mut Texts) -> Box<[Frame]> {
         }
         let file = symbol.filename().map(|file| text(texts, &file.to_string_lossy()));
         // In this form without the hash at the end.
-        let name = text(texts, &format!("{name:#}"));
+        let name = text(texts, &qualified(&format!("{name:#}"), file.as_deref()));
         frames.push(Frame { name, file, line: symbol.lineno().unwrap_or(0) });
     });
     frames.into()

@@ -62,10 +62,21 @@ impl HeapProfile {
 
 fn with_place(call: &Shown<'_>) -> String {
     match call.place {
-        Some((file, 0)) => format!("{} ({file})", call.name),
-        Some((file, line)) => format!("{} ({file}:{line})", call.name),
+        Some((file, 0)) => format!("{} ({})", call.name, short(file)),
+        Some((file, line)) => format!("{} ({}:{line})", call.name, short(file)),
         None => call.name.clone().into_owned(),
     }
+}
+
+/// The path without what all files of the toolchain, or of cargo's, begin with.
+fn short(file: &str) -> &str {
+    if file.starts_with("/rustc/")
+        && let Some(start) = file.find("/library/")
+    {
+        return &file[start + 1..];
+    }
+    let unpacked = file.split_once("/registry/src/");
+    unpacked.and_then(|(_, within)| within.split_once('/')).map_or(file, |(_, within)| within)
 }
 
 #[cfg(test)]
@@ -126,6 +137,19 @@ mod tests {
         let whole = profile.top_frames(site.key(), usize::MAX);
         assert_eq!(whole[2..], ["main (src/main.rs:7)"], "without the library's calls");
         assert_eq!(profile.top_frames(site.key() ^ 1, 2), [""; 0]);
+    }
+
+    #[test]
+    fn paths_of_the_toolchain_and_of_cargo_are_shown_from_where_they_differ() {
+        for (file, expected) in [
+            ("/rustc/0123/library/alloc/src/vec/mod.rs", "library/alloc/src/vec/mod.rs"),
+            ("/home/me/.cargo/registry/src/index-1/lru-0.19.1/src/lib.rs", "lru-0.19.1/src/lib.rs"),
+            ("/home/me/shop/src/main.rs", "/home/me/shop/src/main.rs"),
+            ("/rustc/0123", "/rustc/0123"),
+            ("", ""),
+        ] {
+            assert_eq!(super::short(file), expected);
+        }
     }
 
     #[test]

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use bursar_alloc::{Collect, Collected, TagHandle, TagUsage, Watch};
 #[cfg(feature = "profile")]
 use bursar_alloc::HeapSite;
+use bursar_alloc::{Collect, Collected, TagHandle, TagUsage, Watch};
 
 use super::surroundings::{Surroundings, Unavailable};
 use super::{LimitReport, Limits, Process};
