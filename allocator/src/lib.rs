@@ -22,10 +22,10 @@
 //! thread's counters), `fuel` (the budget's cheap check), `ledger` (all of them), `peak`, `name`,
 //! `account` (what else is kept of a tag), `tag_table` (the tags' numbers), `block` (where a
 //! block's tag lives), `backend`, `fork` (what a forked child finds), `exit` (the end of a thread
-//! whose thread-locals are gone), `thread` (a thread's side of the books, and the books), `tag`
-//! and `tag_handle`, `isolate` (tags with memory of their own), `usage`, `thread_usage` and
-//! `section` (what is read), `scope`, `future`, `charge`, `tag_budget`, `installed`, `global` (the
-//! allocator), `watch`.
+//! whose thread-locals are gone), `profile` (samples of the heap, a feature), `thread` (a thread's
+//! side of the books, and the books), `tag` and `tag_handle`, `isolate` (tags with memory of their
+//! own), `usage`, `thread_usage` and `section` (what is read), `scope`, `future`, `charge`,
+//! `tag_budget`, `installed`, `global` (the allocator), `watch`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
