@@ -142,10 +142,10 @@ pub use crate::report::{
     CleanupReport, CollectReport, Compliance, EmergencyReport, PurgeReport, PurgeStatus,
     StageReport,
 };
-#[cfg(feature = "handlers")]
-pub use crate::service::Endpoints;
 #[cfg(feature = "dashboard")]
 pub use crate::service::dashboard::PAGE as DASHBOARD_PAGE;
+#[cfg(feature = "handlers")]
+pub use crate::service::{Endpoints, EndpointsFuture};
 #[cfg(feature = "serde")]
 pub use crate::service::{Envelope, FORMAT_HEADER, FORMAT_VERSION, Failure};
 pub use crate::service::{

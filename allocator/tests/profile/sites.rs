@@ -1,7 +1,7 @@
 //! Where a sample says that its block was allocated.
 
+use std::cell::Cell;
 use std::hint::black_box;
-use std::sync::Mutex;
 
 use bursar_alloc::{HeapSite, StackEnd, Tag};
 
@@ -123,9 +123,9 @@ pub(super) fn code_without_unwind_tables_ends_the_stack_and_it_says_so() {
             fn bursar_test_without_tables(f: extern "C" fn());
         }
         extern "C" fn allocate() {
-            *KEPT.lock().unwrap() = decode(1000);
+            KEPT.set(decode(1000));
         }
-        static KEPT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+        thread_local!(static KEPT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) });
         sample_every(1);
         // SAFETY: it calls the function and returns.
         TAG.scope(|| unsafe { bursar_test_without_tables(allocate) });
@@ -133,7 +133,7 @@ pub(super) fn code_without_unwind_tables_ends_the_stack_and_it_says_so() {
         assert_eq!(site.stack_end, StackEnd::NotUnwound, "{:#?}", names(site));
         depth_of(&names(site), "decode");
         assert!(!names(site).iter().any(|name| is_called(name, "main")));
-        *KEPT.lock().unwrap() = Vec::new();
+        drop(KEPT.take());
     }
 }
 

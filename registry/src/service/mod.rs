@@ -26,7 +26,7 @@ mod server;
 mod shed;
 
 #[cfg(feature = "handlers")]
-pub use endpoints::Endpoints;
+pub use endpoints::{Endpoints, EndpointsFuture};
 #[cfg(feature = "serde")]
 pub use envelope::{Envelope, FORMAT_HEADER, FORMAT_VERSION};
 #[cfg(feature = "serde")]

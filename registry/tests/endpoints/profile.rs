@@ -55,7 +55,10 @@ fn a_query_that_asks_for_what_is_not_there_is_refused_with_what_is() {
     for (query, name) in [
         ("format=svg", "format"),
         ("symbols=all", "symbols"),
-        ("seconds=30", "parameter"),
+        ("seconds=0", "seconds"),
+        ("seconds=61", "seconds"),
+        ("seconds=1.5", "seconds"),
+        ("minutes=1", "parameter"),
         ("tag=%ff", "tag"),
         ("tag=a&tag=b", "parameter"),
         ("%00", "parameter"),

@@ -33,7 +33,7 @@ fn main() {
     #[cfg(feature = "serve")]
     stories::stories![
         served::it_is_served_in_each_format,
-        served::others_are_answered_while_names_are_looked_up,
+        served::what_is_added_in_some_time_is_waited_for_and_others_are_answered_meanwhile,
     ];
 }
 

@@ -3,17 +3,22 @@
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bursar::{Endpoints, HeapProfile, StatsServer, Tag};
 
 use super::sampling;
 
 static IMAGES: Tag = Tag::new("images");
+static SOUNDS: Tag = Tag::new("sounds");
 
 #[inline(never)]
 fn decode_image() -> Vec<u8> {
     black_box(vec![1u8; 500_000])
+}
+
+#[inline(never)]
+fn record_sound() -> Vec<u8> {
+    black_box(vec![2u8; 50_000])
 }
 
 /// Status line with header, and body.
@@ -53,31 +58,30 @@ pub(super) fn it_is_served_in_each_format() {
     drop(images);
 }
 
-pub(super) fn others_are_answered_while_names_are_looked_up() {
+pub(super) fn what_is_added_in_some_time_is_waited_for_and_others_are_answered_meanwhile() {
     let bursar = sampling(20_000);
-    let images: Vec<_> = IMAGES.scope(|| (0..20).map(|_| decode_image()).collect());
+    let before: Vec<_> = IMAGES.scope(|| (0..20).map(|_| decode_image()).collect());
     let endpoints = Endpoints::new(&bursar).profile(true);
     let server = StatsServer::tcp("127.0.0.1:0").start(endpoints).unwrap();
     let address = server.local_addr().unwrap();
-    let done = AtomicBool::new(false);
+    let mut added = Vec::new();
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            for _ in 0..3 {
-                let (head, _) = get(address, "/profile");
-                assert!(head.contains(" 200 "), "{head}");
-            }
-            done.store(true, Ordering::Relaxed);
-        });
-        let mut answered = 0;
-        while !done.load(Ordering::Relaxed) {
+        let asking = scope.spawn(|| get(address, "/profile?seconds=2"));
+        // The wait has begun at some time, and is over at another: until then there is more and
+        // more, of which a part comes after the first profile.
+        while !asking.is_finished() {
+            // Some 3 MB a second, so that there is room for it however long it takes.
+            std::thread::sleep(std::time::Duration::from_millis(15));
+            added.push(SOUNDS.scope(record_sound));
             let (head, _) = get(address, "/health");
             assert!(head.contains(" 200 "), "{head}");
-            answered += 1;
         }
-        // Looking names up reads all debug information of this program, many times the work of
-        // telling its health; answered one after the other, three profiles would leave room for
-        // four answers in between.
-        assert!(answered > 10, "{answered}");
+        let (head, body) = asking.join().unwrap();
+        assert!(head.contains(" 200 "), "{head}");
+        let difference = HeapProfile::from_pprof(&body).unwrap();
+        assert!(difference.difference_since().is_some());
+        assert!(difference.of_tag("sounds").unwrap().total_bytes() > 0, "{difference}");
+        assert!(difference.of_tag("images").is_err(), "they were there before: {difference}");
     });
-    drop(images);
+    drop((before, added));
 }

@@ -2,6 +2,11 @@
 
 mod accept;
 mod answer;
+#[cfg_attr(
+    all(not(feature = "profile"), not(test)),
+    expect(dead_code, reason = "without it all answers are there at once")
+)]
+mod aside;
 #[cfg(feature = "profile")]
 mod profile;
 #[cfg(feature = "profile")]
@@ -9,7 +14,8 @@ mod query;
 mod route;
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+#[cfg(feature = "profile")]
+use std::sync::{Arc, atomic::AtomicUsize};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -23,6 +29,7 @@ use crate::bursar::{BURSAR, Bursar, Handle};
 use crate::pressure::PressureLevel;
 use accept::prefers_open_metrics;
 use answer::Answer;
+pub use aside::EndpointsFuture;
 use route::Route;
 
 /// Answers about the process's memory, for whatever speaks HTTP: a `tower` service, and
@@ -91,6 +98,9 @@ pub struct Endpoints {
     dashboard: bool,
     #[cfg(feature = "profile")]
     profile: bool,
+    /// Profiles that are being made.
+    #[cfg(feature = "profile")]
+    profiles: Arc<AtomicUsize>,
 }
 
 impl Endpoints {
@@ -104,6 +114,8 @@ impl Endpoints {
             dashboard: false,
             #[cfg(feature = "profile")]
             profile: false,
+            #[cfg(feature = "profile")]
+            profiles: Arc::default(),
         }
     }
 
@@ -128,11 +140,12 @@ impl Endpoints {
     ///
     /// In the query, `format` is `pprof` (by default), `flamegraph` or `collapsed`; `tag` is the
     /// one tag that is asked for; `symbols=none` leaves the names of functions to be found by
-    /// `pprof`, and `full` is the default. What it costs, [`HeapProfile::resolve_symbols`] says:
-    /// with names it may take seconds, which the calling thread cannot answer others in (a
-    /// `StatsServer` has another thread for it). While the
+    /// `pprof`, and `full` is the default; `seconds`, from 1 to 60, asks for what is added in that
+    /// time. What it costs, [`HeapProfile::resolve_symbols`] says: with names it may take seconds.
+    /// As a service this has a thread of its own for it, four at once at most;
+    /// [`respond`](Self::respond) keeps the calling thread. While the
     /// heap is not sampled the answer is 409 with the code `profile_off`; while another profile's
-    /// names are looked up, 503 with `profile_busy`; for a tag, a parameter or a value that is not
+    /// names are looked up, or four are made, 503 with `profile_busy`; for a tag, a parameter or a value that is not
     /// known, 400, with those that are.
     ///
     /// ```sh
@@ -166,16 +179,13 @@ impl Endpoints {
             .into_response(request.method() == Method::HEAD)
     }
 
-    /// Whether the answer may take so long that others should not wait for it.
-    #[cfg(feature = "serve")]
-    pub(super) fn takes_long<B>(&self, request: &Request<B>) -> bool {
+    /// As [`respond`](Self::respond), without keeping the calling thread for long.
+    pub(super) fn answer_to<B>(&self, request: &Request<B>) -> EndpointsFuture {
         #[cfg(feature = "profile")]
-        return self.profile && Route::of(request.uri().path()) == Some(Route::Profile);
-        #[cfg(not(feature = "profile"))]
-        {
-            let _none_does = (self, request);
-            false
+        if self.profile && Route::of(request.uri().path()) == Some(Route::Profile) {
+            return self.profile_aside(request);
         }
+        EndpointsFuture::there(self.respond(request))
     }
 
     fn answer(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Answer {
@@ -238,14 +248,14 @@ impl Endpoints {
 impl<B> tower_service::Service<Request<B>> for Endpoints {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = EndpointsFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(self.respond(&request)))
+        self.answer_to(&request)
     }
 }
 

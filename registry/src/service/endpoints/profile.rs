@@ -1,11 +1,14 @@
 //! The answer at `/profile`: a heap profile in the form that is asked for.
 
-use http::StatusCode;
+use std::thread;
+
+use http::{Request, StatusCode};
 
 use super::super::failure::Failure;
 use super::answer::Answer;
 use super::query::{Format, Query};
-use super::{Endpoints, refusal};
+use super::{Endpoints, EndpointsFuture, correlation_id, refusal};
+use crate::bursar::BURSAR;
 use crate::error::Error;
 use crate::heap_profile::HeapProfile;
 
@@ -15,9 +18,35 @@ impl Endpoints {
             Ok(query) => query,
             Err(failure) => return refusal(StatusCode::BAD_REQUEST, failure, id),
         };
-        let answer = self.handle.heap_profile().and_then(|profile| answer_of(profile, &query));
-        answer.unwrap_or_else(|error| refusal(status_of(&error), Failure::from(&error), id))
+        let profile = self.profile_asked_for(&query);
+        let answer = profile.and_then(|profile| answer_of(profile, &query));
+        answer.unwrap_or_else(|error| refused(&error, id))
     }
+
+    fn profile_asked_for(&self, query: &Query) -> Result<HeapProfile, Error> {
+        let profile = self.handle.heap_profile()?;
+        let Some(time) = query.time else { return Ok(profile) };
+        thread::sleep(time);
+        self.handle.heap_profile()?.since(&profile)
+    }
+
+    /// The answer, by a thread of its own.
+    pub(super) fn profile_aside<B>(&self, request: &Request<B>) -> EndpointsFuture {
+        let mut asked = Request::new(());
+        *asked.method_mut() = request.method().clone();
+        *asked.uri_mut() = request.uri().clone();
+        *asked.headers_mut() = request.headers().clone();
+        let busy = || {
+            let _tag = BURSAR.enter();
+            refused(&Error::ProfileBusy, correlation_id(request.headers())).into_response(false)
+        };
+        let endpoints = self.clone();
+        EndpointsFuture::aside(&self.profiles, move || endpoints.respond(&asked), busy)
+    }
+}
+
+fn refused(error: &Error, id: Option<&str>) -> Answer {
+    refusal(status_of(error), Failure::from(error), id)
 }
 
 fn answer_of(mut profile: HeapProfile, query: &Query) -> Result<Answer, Error> {

@@ -1,9 +1,14 @@
 //! [`Query`]: which form of a heap profile is asked for.
 
+use std::time::Duration;
+
 use super::super::failure::Failure;
 
 /// The most characters of what was given that a refusal repeats.
 const MAX_REPEATED: usize = 100;
+
+/// The longest that is waited for a difference.
+const MAX_SECONDS: u64 = 60;
 
 /// What comes after the `?` of `/profile`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +17,8 @@ pub(super) struct Query {
     pub(super) tag: Option<String>,
     /// Whether names are looked up.
     pub(super) with_symbols: bool,
+    /// What is added in this time is asked for, not what is there.
+    pub(super) time: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +31,7 @@ pub(super) enum Format {
 impl Query {
     /// Reads a query; none is the default of everything.
     pub(super) fn of(query: Option<&str>) -> Result<Self, Failure> {
-        let (mut format, mut tag, mut with_symbols) = (None, None, None);
+        let (mut format, mut tag, mut with_symbols, mut time) = (None, None, None, None);
         let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         for pair in pairs {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -32,7 +39,8 @@ impl Query {
                 "format" => format.replace(format_of(value)?).is_none(),
                 "tag" => tag.replace(tag_of(value)?).is_none(),
                 "symbols" => with_symbols.replace(symbols_of(value)?).is_none(),
-                _ => return Err(refused("parameter", name, "format, tag and symbols")),
+                "seconds" => time.replace(time_of(value)?).is_none(),
+                _ => return Err(refused("parameter", name, "format, tag, symbols and seconds")),
             };
             if !is_first {
                 return Err(refused("parameter", name, "each once"));
@@ -42,6 +50,7 @@ impl Query {
             format: format.unwrap_or(Format::Pprof),
             tag,
             with_symbols: with_symbols.unwrap_or(true),
+            time,
         })
     }
 }
@@ -61,6 +70,12 @@ fn symbols_of(value: &str) -> Result<bool, Failure> {
         "none" => Ok(false),
         _ => Err(refused("symbols", value, "full and none")),
     }
+}
+
+fn time_of(value: &str) -> Result<Duration, Failure> {
+    let seconds = value.parse().ok().filter(|seconds| (1..=MAX_SECONDS).contains(seconds));
+    let seconds = seconds.ok_or_else(|| refused("seconds", value, "1 to 60"))?;
+    Ok(Duration::from_secs(seconds))
 }
 
 fn tag_of(value: &str) -> Result<String, Failure> {
@@ -104,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_is_not_asked_for_is_as_by_default() {
-        let default = Query { format: Format::Pprof, tag: None, with_symbols: true };
+        let default = Query { format: Format::Pprof, tag: None, with_symbols: true, time: None };
         for query in [None, Some(""), Some("&"), Some("symbols=full"), Some("&format=pprof&")] {
             assert_eq!(Query::of(query), Ok(default.clone()), "{query:?}");
         }
@@ -130,7 +145,10 @@ mod tests {
             ("format=svg", "format", "svg", "flamegraph"),
             ("format=", "format", "", "pprof"),
             ("symbols=some", "symbols", "some", "none"),
-            ("seconds=30", "parameter", "seconds", "format, tag and symbols"),
+            ("seconds=0", "seconds", "0", "1 to 60"),
+            ("seconds=61", "seconds", "61", "1 to 60"),
+            ("seconds=-1", "seconds", "-1", "1 to 60"),
+            ("minutes=1", "parameter", "minutes", "format, tag, symbols and seconds"),
             ("Format=pprof", "parameter", "Format", "format"),
             ("tag=a&tag=b", "parameter", "tag", "each once"),
             ("=x", "parameter", "", "format"),

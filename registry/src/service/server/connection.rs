@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -41,6 +41,13 @@ impl Default for Limits {
     }
 }
 
+/// Whose turn it is: the client's to ask, or to take an answer.
+const CLIENTS: u8 = 0;
+/// Ours, to answer.
+const OURS: u8 = 1;
+/// An answer was just made: the client has its time to take it.
+const ANSWERED: u8 = 2;
+
 /// Answers a client until one of both has enough.
 pub(super) async fn serve<S, R, F>(stream: S, limits: Limits, respond: R)
 where
@@ -48,14 +55,19 @@ where
     R: Fn(Request<Incoming>) -> F,
     F: Future<Output = Response<Full<Bytes>>>,
 {
-    let has_request = Arc::new(AtomicBool::new(false));
+    let turn = Arc::new(AtomicU8::new(CLIENTS));
     let service = service_fn({
-        let has_request = Arc::clone(&has_request);
+        let turn = Arc::clone(&turn);
         move |request| {
-            // Relaxed: it is read by the same task.
-            has_request.store(true, Ordering::Relaxed);
+            // Relaxed, here and below: it is read by the same task.
+            turn.store(OURS, Ordering::Relaxed);
             let answer = respond(request);
-            async { Ok::<_, Infallible>(answer.await) }
+            let turn = Arc::clone(&turn);
+            async move {
+                let answer = answer.await;
+                turn.store(ANSWERED, Ordering::Relaxed);
+                Ok::<_, Infallible>(answer)
+            }
         }
     });
     let connection = http1::Builder::new()
@@ -73,9 +85,14 @@ where
         if connection.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
-        // Relaxed: as above.
-        if has_request.swap(false, Ordering::Relaxed) {
-            enough.as_mut().reset(Instant::now() + limits.request_timeout);
+        match turn.load(Ordering::Relaxed) {
+            // What takes long is not the client's doing.
+            OURS => return Poll::Pending,
+            ANSWERED => {
+                turn.store(CLIENTS, Ordering::Relaxed);
+                enough.as_mut().reset(Instant::now() + limits.request_timeout);
+            }
+            _ => {}
         }
         enough.as_mut().poll(context)
     })

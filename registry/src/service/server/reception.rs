@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response};
 use http_body_util::Full;
 
 use super::host::Hosts;
@@ -29,30 +29,17 @@ impl Reception {
         self.is_full.store(is_full, Ordering::Relaxed);
     }
 
-    /// The answer, by another thread if it takes long: those who ask for health or metrics are
-    /// answered meanwhile.
-    pub(super) async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Response<Full<Bytes>>
-    where
-        B: Send + 'static,
-    {
-        if !self.endpoints.takes_long(&request) {
-            return self.respond(&request);
-        }
-        let answering = tokio::task::spawn_blocking(move || self.respond(&request));
-        answering.await.unwrap_or_else(|_| {
-            let mut failed = Response::default();
-            *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            failed
-        })
-    }
-
     /// The answer; while all places are taken it is the last one on its connection, so that none
     /// is kept from those who wait by asking again and again.
-    fn respond<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        let mut response = if self.hosts.allow(request) {
-            self.endpoints.respond(request)
+    pub(super) async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Response<Full<Bytes>> {
+        let mut response = if self.hosts.allow(&request) {
+            // Not across the wait, which who serves may move to another thread.
+            let answer = self.endpoints.answer_to(&request);
+            drop(request);
+            let Ok(response) = answer.await;
+            response
         } else {
-            Endpoints::misdirected(request)
+            Endpoints::misdirected(&request)
         };
         // Relaxed: as above.
         if self.is_full.load(Ordering::Relaxed) {

@@ -88,19 +88,12 @@ fn run(
     };
     let accepting = runtime.spawn(accept(listener, limits, Reception::new(endpoints, hosts)));
     let _ = report.send(Ok((bound, accepting.abort_handle())));
-    // Stopped, the listener is closed; the connections go with the runtime. An answer that takes
-    // long is not waited for.
+    // Stopped, the listener is closed; the connections go with the runtime.
     let _ = runtime.block_on(accepting);
-    runtime.shutdown_background();
 }
 
 fn runtime() -> Result<Runtime, String> {
-    let built = runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .thread_name("bursar-profile")
-        .max_blocking_threads(1)
-        .build();
+    let built = runtime::Builder::new_current_thread().enable_io().enable_time().build();
     built.map_err(|error| error.to_string())
 }
 

@@ -186,3 +186,23 @@ async fn what_is_not_http_is_refused_at_once() {
         assert_eq!((begun.elapsed(), answers.load(Ordering::Relaxed)), (Duration::ZERO, 0));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_takes_long_is_the_clients_all_the_same_and_then_its_time_begins() {
+    let (mut client, server) = duplex(PIPE_BYTES);
+    let limits = Limits::default();
+    let made_in = 10 * limits.request_timeout;
+    let respond = move |_: Request<Incoming>| async move {
+        sleep(made_in).await;
+        Response::new(Full::new(Bytes::from_static(b"x")))
+    };
+    let serving = tokio::spawn(serve(server, limits, respond));
+    let begun = Instant::now();
+    client.write_all(REQUEST).await.unwrap();
+    read_answer(&mut client, 1).await;
+    assert!(within(made_in.as_secs(), begun));
+    // Nothing more is asked: of all that may end it, the timeout of a header comes first.
+    serving.await.unwrap();
+    let most = made_in + limits.request_timeout + limits.header_timeout;
+    assert!(begun.elapsed() <= most + Duration::from_secs(1));
+}
