@@ -5,6 +5,7 @@ mod doctor;
 #[cfg(unix)]
 #[path = "../../../allocator/tests/support/forked.rs"]
 mod forked;
+mod odd;
 mod profile;
 #[cfg(feature = "serve")]
 mod served;
@@ -34,6 +35,10 @@ fn main() {
     stories::stories![
         served::it_is_served_in_each_format,
         served::what_is_added_in_some_time_is_waited_for_and_others_are_answered_meanwhile,
+    ];
+    stories::stories![
+        odd::a_program_without_symbols_shows_places_in_its_file,
+        odd::a_profile_is_taken_as_the_process_ends,
     ];
 }
 
