@@ -43,7 +43,7 @@ pub fn sampling_stats() -> Option<SamplingStats> {
 /// What is alive of the samples, by tag and stack; `None` while sampling is off. Threads go on
 /// allocating meanwhile: what is sampled or freed while it reads may be in it or not.
 ///
-/// Costs a microsecond or two for each live sample, and allocates for each site; takes no lock.
+/// Costs less than a microsecond for each live sample, and allocates for each; takes no lock.
 ///
 /// # Examples
 ///
