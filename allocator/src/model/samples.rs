@@ -11,7 +11,7 @@ const SLOTS: usize = 2;
 
 #[derive(Debug)]
 struct World {
-    table: Table,
+    table: Table<'static>,
     is_handed_over: AtomicBool,
     /// How many samples there are, whoever knows them.
     live: Cell<usize>,

@@ -9,7 +9,7 @@ use crate::tag_table::UNTAGGED;
 
 /// Made by the first who switches sampling on, and kept: blocks that were sampled have their tag
 /// there.
-pub(super) static TABLE: AtomicRef<Table> = AtomicRef::empty();
+pub(super) static TABLE: AtomicRef<Table<'static>> = AtomicRef::empty();
 
 /// Samples that were kept, and those that could not be.
 pub(super) static TAKEN: AtomicU64 = AtomicU64::new(0);
@@ -45,14 +45,14 @@ pub(crate) fn sample(hit: Hit) -> bool {
     is_kept
 }
 
-fn keep(table: &Table, hit: Hit) -> bool {
+fn keep(table: &Table<'_>, hit: Hit) -> bool {
     let Hit { address, size, tag, interval_bytes, below } = hit;
     let block = Block { address, size, tag, interval_bytes };
     let claimed = table.claim(block, |keep| stack::capture(below, keep));
     claimed.is_some_and(|slot| publish(table, slot))
 }
 
-fn publish(table: &Table, slot: Claimed) -> bool {
+fn publish(table: &Table<'_>, slot: Claimed) -> bool {
     table.publish(slot).map_err(|slot| table.release(slot)).is_ok()
 }
 
@@ -60,7 +60,7 @@ fn publish(table: &Table, slot: Claimed) -> bool {
 #[derive(Debug)]
 #[must_use = "it is to be put back, or forgotten"]
 pub(crate) struct Held {
-    table: &'static Table,
+    table: &'static Table<'static>,
     slot: Claimed,
     block: Block,
 }

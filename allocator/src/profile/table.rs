@@ -52,10 +52,10 @@ pub(crate) struct Claimed(usize);
 
 /// The table.
 #[derive(Debug)]
-pub(crate) struct Table {
-    taken: &'static [AtomicU64],
-    index: &'static [AtomicU64],
-    slots: &'static [AtomicU64],
+pub(crate) struct Table<'words> {
+    taken: &'words [AtomicU64],
+    index: &'words [AtomicU64],
+    slots: &'words [AtomicU64],
 }
 
 /// How many words a table of so many slots takes.
@@ -79,9 +79,9 @@ const fn index_words(slots: usize) -> usize {
     (2 * slots).next_power_of_two()
 }
 
-impl Table {
+impl<'words> Table<'words> {
     /// A table of so many slots in these words, which are zero, and [`words_of`] so many.
-    pub(crate) fn over(words: &'static [AtomicU64], slots: usize) -> Self {
+    pub(crate) fn over(words: &'words [AtomicU64], slots: usize) -> Self {
         let (taken, rest) = words.split_at(bitmap_words(slots));
         let (index, slots) = rest.split_at(index_words(slots));
         Self { taken, index, slots }

@@ -1,22 +1,21 @@
 use super::*;
 
-fn table(slots: usize) -> Table {
-    let words = (0..words_of(slots)).map(|_| AtomicU64::new(0)).collect::<Vec<_>>();
-    Table::over(words.leak(), slots)
+fn words(slots: usize) -> Vec<AtomicU64> {
+    (0..words_of(slots)).map(|_| AtomicU64::new(0)).collect()
 }
 
 fn block(address: usize) -> Block {
     Block { address, size: 100, tag: 7, interval_bytes: 4096 }
 }
 
-fn add(table: &Table, address: usize, stack: &[usize]) -> bool {
+fn add(table: &Table<'_>, address: usize, stack: &[usize]) -> bool {
     let claimed = table.claim(block(address), |keep| {
         let _ = stack.iter().all(|&address| keep(address));
     });
     claimed.is_some_and(|slot| table.publish(slot).map_err(|slot| table.release(slot)).is_ok())
 }
 
-fn remove(table: &Table, address: usize) -> Option<Block> {
+fn remove(table: &Table<'_>, address: usize) -> Option<Block> {
     let slot = table.take(address)?;
     let block = table.block(&slot);
     table.release(slot);
@@ -24,7 +23,7 @@ fn remove(table: &Table, address: usize) -> Option<Block> {
 }
 
 /// Address and stack of each sample.
-fn all(table: &Table) -> Vec<(usize, Vec<usize>)> {
+fn all(table: &Table<'_>) -> Vec<(usize, Vec<usize>)> {
     let mut all = Vec::new();
     table.for_each(|block, stack, _| all.push((block.address, stack.to_vec())));
     all
@@ -32,7 +31,8 @@ fn all(table: &Table) -> Vec<(usize, Vec<usize>)> {
 
 #[test]
 fn a_sample_is_found_by_its_block_once_and_read_with_its_stack() {
-    let table = table(8);
+    let words = words(8);
+    let table = Table::over(&words, 8);
     assert!(add(&table, 0x1000, &[1, 2, 3]));
     assert!(add(&table, 0x2000, &[]));
     assert_eq!(all(&table), [(0x1000, vec![1, 2, 3]), (0x2000, vec![])]);
@@ -43,7 +43,8 @@ fn a_sample_is_found_by_its_block_once_and_read_with_its_stack() {
 
 #[test]
 fn a_full_table_takes_no_more_until_something_is_freed() {
-    let table = table(8);
+    let words = words(8);
+    let table = Table::over(&words, 8);
     for address in 1..=8 {
         assert!(add(&table, address, &[address]));
     }
@@ -56,7 +57,8 @@ fn a_full_table_takes_no_more_until_something_is_freed() {
 
 #[test]
 fn the_lowest_free_slot_is_taken() {
-    let table = table(70);
+    let words = words(70);
+    let table = Table::over(&words, 70);
     for address in 1..=70 {
         assert!(add(&table, address, &[]));
     }
@@ -69,7 +71,8 @@ fn the_lowest_free_slot_is_taken() {
 
 #[test]
 fn a_stack_keeps_its_innermost_addresses() {
-    let table = table(1);
+    let words = words(1);
+    let table = Table::over(&words, 1);
     for depth in [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, MAX_DEPTH + 50] {
         let stack: Vec<usize> = (1..=depth).collect();
         assert!(add(&table, 1, &stack));
@@ -83,7 +86,8 @@ fn a_stack_keeps_its_innermost_addresses() {
 
 #[test]
 fn an_address_that_no_entry_can_hold_is_refused() {
-    let table = table(4);
+    let words = words(4);
+    let table = Table::over(&words, 4);
     assert!(!add(&table, 1 << 48, &[]));
     assert!(add(&table, (1 << 48) - 1, &[]));
     assert_eq!(all(&table).len(), 1);
@@ -92,7 +96,8 @@ fn an_address_that_no_entry_can_hold_is_refused() {
 #[test]
 fn where_all_entries_of_an_address_are_taken_it_is_refused_and_its_slot_given_back() {
     // As many slots as entries of a window, so one more than those never fits.
-    let table = table(WINDOW);
+    let words = words(WINDOW);
+    let table = Table::over(&words, WINDOW);
     let mut kept = 0;
     for address in 1.. {
         let slot = table.claim(block(address), |_| {});
@@ -107,7 +112,8 @@ fn where_all_entries_of_an_address_are_taken_it_is_refused_and_its_slot_given_ba
 
 #[test]
 fn a_taken_sample_keeps_its_stack_under_its_blocks_next_address() {
-    let table = table(2);
+    let words = words(2);
+    let table = Table::over(&words, 2);
     add(&table, 1, &[10, 11]);
     let slot = table.take(1).unwrap();
     assert!(table.take(1).is_none(), "nobody else finds it");
@@ -120,7 +126,8 @@ fn a_taken_sample_keeps_its_stack_under_its_blocks_next_address() {
 
 #[test]
 fn a_sample_can_go_to_another_tag_where_it_is() {
-    let table = table(2);
+    let words = words(2);
+    let table = Table::over(&words, 2);
     add(&table, 1, &[10, 11]);
     table.retag(1, 9);
     table.retag(2, 9);
@@ -143,7 +150,8 @@ fn a_table_takes_no_more_than_it_may() {
 #[test]
 fn what_is_read_while_threads_write_is_whole() {
     const ROUNDS: usize = if cfg!(miri) { 20 } else { 20_000 };
-    let table = table(16);
+    let words = words(16);
+    let table = Table::over(&words, 16);
     std::thread::scope(|scope| {
         let writers: Vec<_> = (1..=3usize)
             .map(|writer| {
