@@ -12,19 +12,26 @@ use super::site::StackEnd;
 /// answers false. Left out are functions whose frames lie at `below` or further in.
 #[inline(never)]
 pub(super) fn capture(below: *const u8, keep: &mut dyn FnMut(usize) -> bool) {
-    let visit = |frame: &backtrace::Frame| {
+    let mut is_inside = true;
+    let mut visit = |frame: &backtrace::Frame| {
         let address = frame.ip().addr();
         // Some platforms end with a frame of nowhere.
         if address == 0 {
             return false;
         }
-        let is_ours = !frame.sp().is_null() && frame.sp().addr() <= below.addr();
-        is_ours || keep(address)
+        // Once outside, always: and at once, if `below` is not where the stack is.
+        let depth = below.addr().wrapping_sub(frame.sp().addr());
+        is_inside = is_inside && depth < MOST_INSIDE && !frame.sp().is_null();
+        is_inside || keep(address)
     };
     // SAFETY: what has to be synchronised is Windows's debug help library, which tracing uses on
     // 32-bit Windows alone: there no sample is taken (see `IS_SUPPORTED`).
-    unsafe { backtrace::trace_unsynchronized(visit) };
+    unsafe { backtrace::trace_unsynchronized(&mut visit) };
 }
+
+/// The frames of who takes a sample lie within so many bytes. AddressSanitizer keeps local variables
+/// elsewhere than on the stack; there they are in the sample, too.
+const MOST_INSIDE: usize = 64 << 10;
 
 /// Whether stacks can be taken here.
 pub(super) const IS_SUPPORTED: bool = cfg!(any(unix, all(windows, target_pointer_width = "64")));
