@@ -75,7 +75,6 @@ pub fn heap_samples() -> Option<HeapSamples> {
     let table = TABLE.get()?;
     let mut sites: HashMap<Key, Sum> = HashMap::new();
     table.for_each(|block, stack, is_too_deep| {
-        // One that is there already is found without a copy of the stack being kept.
         let key = Key { tag: block.tag, is_too_deep, stack: stack.to_vec() };
         sites.entry(key).or_default().add(&block);
     });
