@@ -1,8 +1,8 @@
 //! The stack of the calling thread, taken without allocating.
 //!
 //! By the platform's own unwinder, which goes by unwind tables and wants no frame pointers. It
-//! takes no lock and no memory on Linux with glibc 2.35 or newer; an older one, or another C
-//! library, takes the lock of the loader's list of libraries while it looks a table up.
+//! takes no lock and no memory on Linux with glibc 2.35 and the unwinder of GCC 12, or newer ones;
+//! others take the lock of the loader's list of libraries while they look a table up.
 
 use std::ffi::c_void;
 
