@@ -156,9 +156,11 @@ mod tests {
                 }
             }
         });
+        // musl calls a thread by a pointer, the standard library by a number there.
+        let entering_thread = entering.as_pthread_t() as libc::pthread_t;
         for sent in 1..=SIGNALS {
             // SAFETY: the thread goes on until told to stop, below.
-            unsafe { libc::pthread_kill(entering.as_pthread_t(), libc::SIGUSR1) };
+            unsafe { libc::pthread_kill(entering_thread, libc::SIGUSR1) };
             while HANDLED.load(Ordering::Relaxed) < sent && !entering.is_finished() {
                 std::hint::spin_loop();
             }

@@ -1,6 +1,5 @@
 //! Where a sample says that its block was allocated.
 
-use std::cell::Cell;
 use std::hint::black_box;
 
 use bursar_alloc::{HeapSite, StackEnd, Tag};
@@ -118,6 +117,8 @@ std::arch::global_asm!(
 pub(super) fn code_without_unwind_tables_ends_the_stack_and_it_says_so() {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     {
+        use std::cell::Cell;
+
         static TAG: Tag = Tag::new("profile/assembly");
         unsafe extern "C" {
             fn bursar_test_without_tables(f: extern "C" fn());

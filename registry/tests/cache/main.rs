@@ -20,6 +20,8 @@ use bursar::{
 static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
 
 type Bytes = Arc<[u8]>;
+/// What an `Arc` takes beside its value.
+const COUNTERS: u64 = 2 * size_of::<usize>() as u64;
 
 /// Has the cache load values of `len` bytes.
 fn fill(cache: &Cache<u64, Bytes>, keys: std::ops::Range<u64>, len: usize) {

@@ -2,7 +2,7 @@
 
 use bursar::{Cache, Tag, TagHandle, tag_usage};
 
-use crate::{Bytes, as_purgeable, fill, purge};
+use crate::{Bytes, COUNTERS, as_purgeable, fill, purge};
 
 #[test]
 fn an_entry_weighs_what_building_it_left_allocated_under_the_tag() {
@@ -12,7 +12,7 @@ fn an_entry_weighs_what_building_it_left_allocated_under_the_tag() {
     // What the loader allocates and frees again, the vector, does not count.
     fill(&cache, 0..1000, 4096);
     let stats = cache.stats();
-    assert_eq!(stats.weight_bytes, 1000 * (4096 + 16));
+    assert_eq!(stats.weight_bytes, 1000 * (4096 + COUNTERS));
     let held = tag_usage(&TAG).live_bytes - empty;
     assert_eq!(stats.weight_bytes + stats.table_bytes, held);
 
@@ -71,10 +71,10 @@ fn an_entry_that_is_loaded_within_anothers_load_is_weighed_once() {
         vec![0; 104].into()
     });
     let stats = cache.stats();
-    assert_eq!(stats.weight_bytes, 198 * (504 + 16) + 104 + 16);
+    assert_eq!(stats.weight_bytes, 198 * (504 + COUNTERS) + 104 + COUNTERS);
     assert_eq!(stats.unattributed_bytes, 0);
     cache.remove(&1);
-    assert_eq!(cache.stats().weight_bytes, 198 * (504 + 16));
+    assert_eq!(cache.stats().weight_bytes, 198 * (504 + COUNTERS));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn entries_that_a_load_evicts_do_not_lighten_its_own() {
         purge(&*as_purgeable(&cache), u64::MAX);
         vec![0; 104].into()
     });
-    assert_eq!(cache.stats().weight_bytes, 104 + 16);
+    assert_eq!(cache.stats().weight_bytes, 104 + COUNTERS);
     assert_eq!(cache.stats().unattributed_bytes, 0);
 }
 

@@ -36,10 +36,9 @@ fn main() {
         served::it_is_served_in_each_format,
         served::what_is_added_in_some_time_is_waited_for_and_others_are_answered_meanwhile,
     ];
-    stories::stories![
-        odd::a_program_without_symbols_shows_places_in_its_file,
-        odd::a_profile_is_taken_as_the_process_ends,
-    ];
+    stories::stories![odd::a_program_without_symbols_shows_places_in_its_file];
+    #[cfg(unix)]
+    stories::stories![odd::a_profile_is_taken_as_the_process_ends];
 }
 
 /// A Bursar that samples by so many bytes in the mean; past what this thread may still allocate

@@ -2,11 +2,14 @@
 
 use std::hint::black_box;
 use std::process::Command;
+#[cfg(unix)]
 use std::sync::OnceLock;
 
-use bursar::{Bursar, Tag};
+#[cfg(unix)]
+use bursar::Bursar;
+use bursar::Tag;
 
-use super::{sampling, site_of};
+use super::sampling;
 
 static IMAGES: Tag = Tag::new("images");
 
@@ -44,23 +47,20 @@ pub(super) fn a_program_without_symbols_shows_places_in_its_file() {
 
 /// After `main`, when other libraries' handlers may have run already. The last story: nothing comes
 /// after it but the end.
+#[cfg(unix)]
 pub(super) fn a_profile_is_taken_as_the_process_ends() {
-    #[cfg(unix)]
-    {
-        static BURSAR: OnceLock<(Bursar, Vec<u8>)> = OnceLock::new();
-        extern "C" fn at_exit() {
-            let (bursar, _) = BURSAR.get().expect("set before");
-            let mut profile = bursar.heap_profile().unwrap();
-            profile.resolve_symbols().unwrap();
-            assert_eq!(&*site_of(&profile, "decode_image").tag, "images");
-            assert!(!profile.to_pprof().is_empty());
-            println!("a profile was taken at the exit");
-        }
-        let bursar = sampling(10_000);
-        let image = IMAGES.scope(decode_image);
-        assert!(BURSAR.set((bursar, image)).is_ok());
-        // SAFETY: the handler is there for as long as the program.
-        assert_eq!(unsafe { libc::atexit(at_exit) }, 0);
+    static BURSAR: OnceLock<(Bursar, Vec<u8>)> = OnceLock::new();
+    extern "C" fn at_exit() {
+        let (bursar, _) = BURSAR.get().expect("set before");
+        let mut profile = bursar.heap_profile().unwrap();
+        profile.resolve_symbols().unwrap();
+        assert_eq!(&*super::site_of(&profile, "decode_image").tag, "images");
+        assert!(!profile.to_pprof().is_empty());
+        println!("a profile was taken at the exit");
     }
-    let _elsewhere_nothing_is_known_of_it: Option<OnceLock<Bursar>> = None;
+    let bursar = sampling(10_000);
+    let image = IMAGES.scope(decode_image);
+    assert!(BURSAR.set((bursar, image)).is_ok());
+    // SAFETY: the handler is there for as long as the program.
+    assert_eq!(unsafe { libc::atexit(at_exit) }, 0);
 }

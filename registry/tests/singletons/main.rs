@@ -16,7 +16,7 @@ use bursar::{
 static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System);
 
 /// What an `Arc<Vec<u8>>` takes beside the vector's buffer.
-const SHELL_BYTES: u64 = 16 + size_of::<Vec<u8>>() as u64;
+const SHELL_BYTES: u64 = (2 * size_of::<usize>() + size_of::<Vec<u8>>()) as u64;
 
 /// What the monitor's thread calls.
 fn purge(singletons: &Singletons, target_bytes: u64) -> PurgeOutcome {
