@@ -1,7 +1,9 @@
 //! Settings out of the environment of the process: each test starts a process with one of its
 //! own.
 
-use std::process::Command;
+#[path = "../../allocator/tests/support/program.rs"]
+mod program;
+
 use std::sync::Arc;
 
 use bursar::{
@@ -13,7 +15,7 @@ static ALLOCATOR: AccountingAllocator<System> = AccountingAllocator::new(System)
 
 /// What `starting` says in a process that has these variables.
 fn started_with(variables: &[(&str, &str)]) -> String {
-    let output = Command::new(std::env::current_exe().unwrap())
+    let output = program::again()
         .args(["--exact", "starting", "--ignored", "--nocapture"])
         .envs(variables.iter().copied())
         .output()

@@ -2,8 +2,11 @@
 //! process may die of it.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::Duration;
+
+#[path = "program.rs"]
+mod program;
 
 /// Set in that process, to the test's name.
 const INSIDE: &str = "BURSAR_TEST_INSIDE";
@@ -25,9 +28,8 @@ pub(crate) fn is_inside(test: &str) -> bool {
 
 /// Runs `test` of this very program alone, with [`is_inside`] true for it.
 pub(crate) fn run(test: &str) -> Output {
-    let program = std::env::current_exe().unwrap();
     let arguments = ["--exact", test, "--nocapture", "--include-ignored"];
-    Command::new(program).args(arguments).env(INSIDE, test).output().unwrap()
+    program::again().args(arguments).env(INSIDE, test).output().unwrap()
 }
 
 /// Runs `test` as [`run`] does, and fails if it does.

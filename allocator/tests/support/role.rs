@@ -1,7 +1,10 @@
 //! This program run again, in the part of one that ends in a special way.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
+
+#[path = "program.rs"]
+mod program;
 
 /// Names the part.
 const ROLE: &str = "BURSAR_TEST_ROLE";
@@ -20,13 +23,8 @@ pub(crate) fn role() -> Option<String> {
 
 /// How a process ended that played the part, its error output going to `stderr`.
 pub(crate) fn ending_of(role: &str, stderr: Stdio) -> ExitStatus {
-    let program = std::env::current_exe().unwrap();
-    let status = Command::new(program)
-        .env(ROLE, role)
-        .stdout(Stdio::null())
-        .stderr(stderr)
-        .status()
-        .unwrap();
+    let status =
+        program::again().env(ROLE, role).stdout(Stdio::null()).stderr(stderr).status().unwrap();
     assert_ne!(status.signal(), Some(libc::SIGALRM), "{role} hung");
     status
 }
