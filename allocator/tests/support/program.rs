@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-/// What runs programs of this platform where the system does not: an emulator.
-const EMULATOR: &str = "BURSAR_TEST_EMULATOR";
+/// What runs programs of this platform where the system does not: an emulator. Not one of the
+/// names that settings have, of which a strange one is refused.
+const EMULATOR: &str = "TEST_EMULATOR";
 
 /// Starts this program again.
 pub(crate) fn again() -> Command {
