@@ -44,7 +44,9 @@ pub struct HeapSite {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum StackEnd {
-    /// Nothing: it is where the thread or the process began.
+    /// Nothing: it is where the thread or the process began. LLVM's unwinder, which is musl's,
+    /// Apple's, Android's and the BSDs', also ends so before a function without unwind
+    /// information, and does not tell.
     Root,
     /// Calls that did not fit: 123 addresses are kept.
     TooDeep,

@@ -41,7 +41,8 @@ pub(super) fn end_of(stack: &[usize], is_too_deep: bool) -> StackEnd {
     match stack.last() {
         Some(_) if is_too_deep => StackEnd::TooDeep,
         // The unwinder stops where the tables say that there is no caller, as they do of the
-        // function that a thread begins with; and where there is no table.
+        // function that a thread begins with; and where there is no table: GCC's at that function,
+        // LLVM's one before it.
         Some(&address) if has_unwind_table(address) => StackEnd::Root,
         _ => StackEnd::NotUnwound,
     }

@@ -131,7 +131,9 @@ pub(super) fn code_without_unwind_tables_ends_the_stack_and_it_says_so() {
         // SAFETY: it calls the function and returns.
         TAG.scope(|| unsafe { bursar_test_without_tables(allocate) });
         let [site] = &sites_of("profile/assembly")[..] else { panic!("one block") };
-        assert_eq!(site.stack_end, StackEnd::NotUnwound, "{:#?}", names(site));
+        // LLVM's unwinder, which is musl's, does not tell.
+        let end = if cfg!(target_env = "gnu") { StackEnd::NotUnwound } else { StackEnd::Root };
+        assert_eq!(site.stack_end, end, "{:#?}", names(site));
         depth_of(&names(site), "decode");
         assert!(!names(site).iter().any(|name| is_called(name, "main")));
         drop(KEPT.take());
