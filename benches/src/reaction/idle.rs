@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bursar::Bursar;
+use bursar_alloc::Collect;
 
 use super::table;
 use crate::measure::{Ran, Table, on_processor};
@@ -31,6 +32,8 @@ pub(super) fn measure(time: Duration) -> Result<Table, Box<dyn Error>> {
     if !cfg!(target_os = "linux") {
         return Err("a thread's processor time is read as Linux tells it".into());
     }
+    // What was measured before left free pages, and giving those back is work.
+    bursar_alloc::collect(Collect::Purge);
     let bursar = Bursar::builder().budget(BUDGET_BYTES).start()?;
     let interval = bursar.budget().profile().interval;
     let monitor = task_once_it_runs(MONITOR)?;
