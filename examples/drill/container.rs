@@ -103,6 +103,7 @@ impl Container {
     }
 
     /// The quota of processor time, if the container has one.
+    #[allow(dead_code, reason = "the soak is this code's other program, and sets no quota")]
     pub(crate) fn quota(&self) -> Option<&Quota> {
         self.quota.as_ref()
     }
@@ -116,7 +117,7 @@ impl Container {
     /// Changes the memory limit. Lowering it below what is used is refused by
     /// version 1 if the kernel cannot reclaim that, and answered by version 2
     /// with a kill: see what is used first.
-    #[allow(dead_code, reason = "the drill's limit stands; the soak's changes")]
+    #[allow(dead_code, reason = "only the soak, this code's other program, changes the limit")]
     pub(crate) fn set_limit(&self, bytes: u64) -> io::Result<()> {
         let bytes = bytes.to_string();
         // Version 1 never holds memory and swap together below memory alone:

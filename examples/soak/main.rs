@@ -19,14 +19,12 @@
 mod answers;
 mod chart;
 mod churn;
-#[allow(dead_code, reason = "the drill wants no memory limit, too")]
 #[path = "../drill/container.rs"]
 mod container;
 #[path = "../drill/groups.rs"]
 mod groups;
 mod judge;
 mod limiter;
-#[allow(dead_code, reason = "the drill tells more of its one load")]
 #[path = "../drill/load.rs"]
 mod load;
 mod options;
@@ -35,13 +33,12 @@ mod process;
 mod processor;
 #[path = "../drill/progress.rs"]
 mod progress;
-#[allow(dead_code, reason = "the soak sets no quota of processor time")]
+#[allow(dead_code, reason = "only the drill sets a quota of processor time, and reads it")]
 #[path = "../drill/quota.rs"]
 mod quota;
 mod row;
 mod run;
 mod server;
-#[allow(dead_code, reason = "the drill shows more")]
 #[path = "../drill/show.rs"]
 mod show;
 mod traffic;
